@@ -1,0 +1,46 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up first; both may be run again and again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock crds clean
+
+help: ## Show these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): constraints.txt pyproject.toml
+	@echo "serinus: installing the locked Python packages into $(VENV) (about a minute the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Serinus needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## Start a whole small world on this machine and tell a canary's story in it
+	@$(BIN)/serinus demo
+
+test: $(STAMP) ## Run every test, the fast ones first
+	@$(BIN)/serinus playground build
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check format, style, types and import directions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## Rewrite the code in the one format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## Resolve the direct dependencies anew into constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		--extra dev --output-file constraints.txt pyproject.toml
+
+crds: $(STAMP) ## Generate deploy/crds from the models
+	@$(BIN)/python -m k8s.crd deploy/crds
+
+clean: ## Remove the virtual environment (the build cache stays)
+	@rm -rf $(VENV) build dist

@@ -1,0 +1,96 @@
+"""Any error of an activity, turned into what Temporal shall make of it, in one place.
+
+A fault outside never decides: nearly everything is tried again until the outside is back. What the API server or the
+spec refuses is tried less often and told to the user once; only a Canary that is gone ends the attempt.
+"""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from k8s.models.errors import InvalidCanary
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.bench import Bench, CanaryGone
+from activities.configs import MissingConfig
+from activities.report import Reporter
+from k8s.apply import find
+from k8s.errors import ClusterError, NotFound, Refused
+from k8s.resources import CANARIES
+from k8s.routers.base import UnfitRoute
+from k8s.targets.base import UnfitTarget
+from workflows.effects import Note
+from workflows.observation import CanaryRef
+
+REFUSED = (Refused, NotFound, InvalidCanary, UnfitTarget, UnfitRoute, MissingConfig)
+"""Will be refused again until somebody changes something."""
+REFUSED_RETRY = timedelta(seconds=10)
+TOLD_AT_ATTEMPT = 2
+"""The first refusal may be a race with a cache or a controller."""
+MARGIN_SECONDS = 1.0
+
+
+class FaultInterceptor(Interceptor):
+    """Wraps every activity of the worker."""
+
+    def __init__(self, bench: Bench, reporter: Reporter) -> None:
+        self._bench = bench
+        self._reporter = reporter
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - theirs
+        """Put ourselves in front."""
+        return _Faults(next, self._bench, self._reporter)
+
+
+class _Faults(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, bench: Bench, reporter: Reporter) -> None:
+        super().__init__(following)
+        self._bench = bench
+        self._reporter = reporter
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - theirs
+        try:
+            async with asyncio.timeout(bound()):
+                return await super().execute_activity(input)
+        except CanaryGone as error:
+            raise ApplicationError(str(error), type="CanaryGone", non_retryable=True) from error
+        except REFUSED as error:
+            await self._tell(input, error)
+            raise ApplicationError(str(error), type="Refused", next_retry_delay=REFUSED_RETRY) from error
+        except (ClusterError, TimeoutError) as error:
+            raise ApplicationError(str(error) or "timed out", type="Unavailable") from error
+
+    async def _tell(self, order: ExecuteActivityInput, error: Exception) -> None:
+        """One Warning event about what is refused; best effort, since the API server may be what refuses."""
+        if activity.info().attempt != TOLD_AT_ATTEMPT or not (ref := canary_of(order)):
+            return
+        note = Note(id=f"{time.time_ns():x}", text=str(error), at=datetime.now(UTC), warning=True)
+        try:
+            raw = await find(self._bench.cluster, CANARIES, ref.namespace, ref.name)
+            if raw:
+                await self._reporter.show(raw, ref, note)
+        except ClusterError as unavailable:
+            activity.logger.warning("fault_not_told", extra={"why": str(unavailable)})
+
+
+def bound() -> float | None:
+    """Seconds an attempt may take: a little less than Temporal grants, so that no second one runs beside it.
+
+    What heartbeats bounds itself.
+    """
+    info = activity.info()
+    if info.heartbeat_timeout or info.start_to_close_timeout is None:
+        return None
+    return max(MARGIN_SECONDS, info.start_to_close_timeout.total_seconds() - MARGIN_SECONDS)
+
+
+def canary_of(order: ExecuteActivityInput) -> CanaryRef | None:
+    """Which Canary the activity is about: its argument, or a field of it."""
+    argument = order.args[0] if order.args else None
+    if isinstance(argument, CanaryRef):
+        return argument
+    found = getattr(argument, "canary", None)
+    return found if isinstance(found, CanaryRef) else None

@@ -1,0 +1,112 @@
+"""Look at a Canary, its target and its primary: the facts, and what keeps them from being had."""
+
+from k8s.models.errors import InvalidCanary
+from temporalio import activity
+
+from activities.bench import Bench, Subject
+from activities.configs import MissingConfig, checksums, tracked_configs
+from activities.plan import UnfitAnalysis, plan_of
+from k8s.client import Json
+from k8s.errors import NotFound
+from k8s.primary import primary_template, runs_same
+from k8s.readiness import is_serving
+from k8s.resources import CANARIES
+from k8s.revision import template_hash
+from k8s.routers.base import UnfitRoute
+from k8s.targets.base import UnfitTarget
+from workflows.effects import Activity
+from workflows.observation import CanaryRef, Names, Observation, Phase, Plan, Revision, Status
+
+FINALIZER = "finalizer.flagger.app"
+PROBLEMS = (InvalidCanary, UnfitTarget, UnfitRoute, UnfitAnalysis, MissingConfig)
+
+
+class Observe:
+    """Reads only."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    @activity.defn(name=Activity.OBSERVE)
+    async def observe(self, ref: CanaryRef) -> Observation:
+        """One look; a spec that makes no sense is an observation too."""
+        try:
+            raw = await self._bench.cluster.get(CANARIES.path(ref.namespace, ref.name))
+        except NotFound:
+            return Observation(names=names_of(ref, {}), found=False)
+        seen = outline(ref, raw)
+        try:
+            return await self._whole(seen, self._bench.subject(raw))
+        except PROBLEMS as problem:
+            return seen.model_copy(update={"problem": str(problem)})
+
+    async def _whole(self, seen: Observation, subject: Subject) -> Observation:
+        plan = self._plan(subject)
+        target = await self._bench.find_target(subject)
+        if target is None:
+            return seen.model_copy(update={"target_found": False, "problem": missing(seen.names), "plan": plan})
+        selector = self._bench.selector(subject, target)
+        template = subject.target.template(target)
+        tracked = await tracked_configs(self._bench, subject, template)
+        configs = checksums(tracked)
+        primary = await self._bench.find_primary(subject)
+        expected = primary_template(template, selector, configs)
+        return seen.model_copy(
+            update={
+                "plan": plan,
+                "revision": Revision(template=template_hash(template), configs=configs),
+                "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
+                "primary_serving": is_serving(primary),
+                "primary_is_target": primary is not None and runs_same(subject.target.template(primary), expected),
+            }
+        )
+
+    def _plan(self, subject: Subject) -> Plan:
+        if problem := subject.router.problem(subject.canary):
+            raise UnfitRoute(problem)
+        return plan_of(subject.canary, self._bench.defaults)
+
+
+def names_of(ref: CanaryRef, raw: Json) -> Names:
+    """What events call things; readable even from a spec that is not."""
+    target = (raw.get("spec") or {}).get("targetRef") or {}
+    return Names(
+        canary=ref.name,
+        namespace=ref.namespace,
+        target=target.get("name") or ref.name,
+        kind=target.get("kind") or "Deployment",
+    )
+
+
+def missing(names: Names) -> str:
+    """The target is not there."""
+    kind = names.kind.lower()
+    return f'{kind} {names.target}.{names.namespace} get query error: {kind}s "{names.target}" not found'
+
+
+def outline(ref: CanaryRef, raw: Json) -> Observation:
+    """What can be said of any Canary object, valid or not."""
+    metadata, spec = raw["metadata"], raw.get("spec") or {}
+    return Observation(
+        names=names_of(ref, raw),
+        deleting="deletionTimestamp" in metadata,
+        suspended=bool(spec.get("suspend")),
+        generation=metadata.get("generation", 0),
+        status=status_of(raw.get("status") or {}),
+    )
+
+
+def status_of(status: Json) -> Status:
+    """The parts of `status` that decide."""
+    conditions = status.get("conditions") or []
+    return Status(
+        phase=Phase(status.get("phase") or ""),
+        weight=status.get("canaryWeight") or 0,
+        failed_checks=status.get("failedChecks") or 0,
+        applied=status.get("lastAppliedSpec") or "",
+        promoted=status.get("lastPromotedSpec") or "",
+        configs=status.get("trackedConfigs"),
+        config_versions=status.get("configVersions") or {},
+        generation=status.get("observedGeneration") or 0,
+        message=conditions[0].get("message", "") if conditions else "",
+    )

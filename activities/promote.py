@@ -1,0 +1,108 @@
+"""Copy the analysed revision to the primary, and take that back when it does not hold.
+
+Before the primary is touched, what it runs is put into one Secret, `{target}-primary-previous`: template and configs,
+which may well hold secrets, and so belong nowhere else.
+"""
+
+import base64
+import json
+
+from temporalio import activity
+
+from activities.bench import Bench, Subject
+from activities.configs import checksums, content_of, copy_configs, put_copy, resource_of, tracked_configs
+from activities.report import Reporter
+from k8s.apply import find
+from k8s.client import Json
+from k8s.configs import ConfigRef, config_refs
+from k8s.errors import ClusterError
+from k8s.primary import is_ours, primary_template, runs_same
+from k8s.readiness import is_serving
+from k8s.resources import SECRETS
+from k8s.revision import template_hash
+from k8s.scalers.registry import scaler_for
+from workflows.effects import Activity, Promotion, PromotionOutcome, Undone
+from workflows.observation import CanaryRef, Revision
+
+PREVIOUS_SUFFIX = "-primary-previous"
+RECORD = "previous.json"
+
+
+class Promote:
+    """Writes the primary, its configs and its autoscaler; nothing else does after bootstrap."""
+
+    def __init__(self, bench: Bench, reporter: Reporter) -> None:
+        self._bench = bench
+        self._reporter = reporter
+
+    @activity.defn(name=Activity.PROMOTE)
+    async def promote(self, order: Promotion) -> PromotionOutcome:
+        """Copy template and configs if they are still the analysed ones, then report."""
+        subject = await self._bench.load(order.canary)
+        target = await self._bench.target(subject)
+        template = subject.target.template(target)
+        configs = await tracked_configs(self._bench, subject, template)
+        sums = checksums(configs)
+        if Revision(template=template_hash(template), configs=sums) != order.revision:
+            return PromotionOutcome.SUPERSEDED
+        expected = primary_template(template, self._bench.selector(subject, target), sums)
+        await self._copy(subject, target, expected, configs)
+        await self._reporter.report(order.report)
+        return PromotionOutcome.COPIED
+
+    async def _copy(self, subject: Subject, target: Json, expected: Json, configs: dict[str, Json]) -> None:
+        kind, path = subject.target, self._bench.path(subject, subject.canary.primary_name)
+        primary = await self._bench.cluster.get(path)
+        current = kind.template(primary)
+        if not (is_ours(current) and runs_same(current, expected)):
+            await self._remember(subject, primary)
+            await copy_configs(self._bench, subject, configs)
+            promoted = kind.promoted(primary, target, expected)
+            if subject.canary.spec.autoscaler_ref is None:
+                promoted["spec"]["replicas"] = max(1, kind.replicas(target))
+            await self._bench.cluster.replace(path, promoted)
+        if autoscaler := subject.canary.spec.autoscaler_ref:
+            scaler = scaler_for(autoscaler.kind)
+            await scaler.ensure_primary(self._bench.cluster, subject.canary, subject.raw, autoscaler.name)
+
+    async def _remember(self, subject: Subject, primary: Json) -> None:
+        """Keep what the primary runs; too large a record is given up rather than the release."""
+        template = subject.target.template(primary)
+        copies: dict[str, Json] = {}
+        for ref in config_refs(template).values():
+            copy = await find(self._bench.cluster, resource_of(ref), subject.namespace, ref.name)
+            if copy and ref.name.endswith("-primary"):
+                copies[ref.id] = content_of(copy)
+        record = json.dumps({"template": template, "configs": copies}, separators=(",", ":"))
+        content: Json = {"type": "Opaque", "data": {RECORD: base64.b64encode(record.encode()).decode()}}
+        try:
+            await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
+        except ClusterError as error:
+            if error.status not in {413, 422}:
+                raise
+            activity.logger.warning("previous_revision_not_kept", extra={"why": str(error)})
+
+    @activity.defn(name=Activity.UNDO_PROMOTION)
+    async def undo_promotion(self, ref: CanaryRef) -> Undone:
+        """Give the primary its former template and configs; answers whether any of its pods serves meanwhile."""
+        subject = await self._bench.load(ref)
+        path = self._bench.path(subject, subject.canary.primary_name)
+        primary = await self._bench.cluster.get(path)
+        kept = await find(self._bench.cluster, SECRETS, subject.namespace, previous_name(subject))
+        if kept:
+            record = json.loads(base64.b64decode(kept["data"][RECORD]))
+            await self._restore_configs(subject, record["configs"])
+            if subject.target.template(primary) != record["template"]:
+                restored = subject.target.promoted(primary, primary, record["template"])
+                await self._bench.cluster.replace(path, restored)
+        return Undone(serving=is_serving(primary))
+
+    async def _restore_configs(self, subject: Subject, configs: dict[str, Json]) -> None:
+        for id_, content in configs.items():
+            kind, name = id_.split("/", 1)
+            await put_copy(self._bench, subject, resource_of(ConfigRef(kind, name)), name, content)
+
+
+def previous_name(subject: Subject) -> str:
+    """Of the Secret that keeps what the primary ran before."""
+    return f"{subject.canary.target_name}{PREVIOUS_SUFFIX}"

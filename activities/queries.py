@@ -1,0 +1,105 @@
+"""The built-in checks as queries: what success rate and latency mean in each data plane's own series. Pure.
+
+Queries are data: a dialect is two templates. Success rate is a percentage, 0-100; duration the 99th percentile in
+milliseconds.
+"""
+
+from dataclasses import dataclass
+
+from k8s.models.canary import Canary
+
+from k8s.client import Json
+
+LINKERD_ADMIN_PORT = "4191"
+LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
+SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The two built-in queries of a data plane; `{series}` selects the canary's, `{window}` is a range."""
+
+    success_rate: str
+    duration: str
+
+
+# A service that answers nothing but errors has no successful series at all: count the failures, and let their absence
+# be zero, so that such a release fails its check instead of having no data.
+LINKERD = Dialect(
+    success_rate=(
+        '100 - 100 * (sum(rate(response_total{{{series},classification="failure"}}[{window}])) or vector(0))'
+        " / sum(rate(response_total{{{series}}}[{window}]))"
+    ),
+    duration=("histogram_quantile(0.99, sum(rate(response_latency_ms_bucket{{{series}}}[{window}])) by (le))"),
+)
+APPLICATION = Dialect(
+    success_rate=(
+        '100 - 100 * (sum(rate(http_request_duration_seconds_count{{{series},status=~"5.*"}}[{window}])) or vector(0))'
+        " / sum(rate(http_request_duration_seconds_count{{{series}}}[{window}]))"
+    ),
+    duration=(
+        "1000 * histogram_quantile(0.99, sum(rate(http_request_duration_seconds_bucket{{{series}}}[{window}])) by (le))"
+    ),
+)
+
+
+def builtin_query(metric: str, provider: str, canary: Canary, target: Json, window: str) -> str:
+    """The text to send for a built-in metric.
+
+    Args:
+        metric: `request-success-rate` or `request-duration`.
+        provider: as in `spec.provider`.
+        canary: whose workload is asked about.
+        target: the target as read, for its ports and annotations.
+        window: a Prometheus range such as `60s`.
+    """
+    linkerd = speaks_linkerd(provider, canary)
+    dialect, series = (LINKERD, linkerd_series(canary, target)) if linkerd else (APPLICATION, pod_series(canary))
+    template = dialect.success_rate if metric == SUCCESS_RATE else dialect.duration
+    return template.format(series=series, window=window)
+
+
+def speaks_linkerd(provider: str, canary: Canary) -> bool:
+    """Whether Linkerd's proxies count the requests: they do for a route that is attached to a Service."""
+    if provider == "linkerd":
+        return True
+    service = canary.spec.service
+    refs = service.gateway_refs if service else []
+    return provider.startswith("gatewayapi") and any(ref.kind == "Service" for ref in refs or [])
+
+
+def linkerd_series(canary: Canary, target: Json) -> str:
+    """Application traffic of the canary's pods: neither the kubelet's probes nor scrapes of the proxy count.
+
+    The empty alternative lets series without `target_port` through: older proxies do not write it.
+    """
+    annotations = target["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    admin = annotations.get(LINKERD_ADMIN_PORT_ANNOTATION, LINKERD_ADMIN_PORT)
+    matchers = [
+        f'namespace="{canary.namespace}"',
+        f'deployment="{canary.target_name}"',
+        'direction="inbound"',
+        'route_name!="probe"',
+        f'srv_port!="{admin}"',
+    ]
+    port = application_port(canary, target)
+    return ",".join([*matchers, f'target_port=~"{port}|"'] if port else matchers)
+
+
+def application_port(canary: Canary, target: Json) -> str:
+    """The container port behind the Service, as a number; empty when the spec names one that no container has."""
+    service = canary.spec.service
+    wanted = (service.target_port or service.port) if service else ""
+    if str(wanted).isdigit():
+        return str(wanted)
+    for container in target["spec"]["template"]["spec"].get("containers") or []:
+        for port in container.get("ports") or []:
+            if port.get("name") == wanted:
+                return str(port["containerPort"])
+    return ""
+
+
+def pod_series(canary: Canary) -> str:
+    """An application's own histogram, with the pod labels of Flagger's bundled Prometheus."""
+    pods = f"{canary.target_name}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
+    return f'kubernetes_namespace="{canary.namespace}",kubernetes_pod_name=~"{pods}"'

@@ -1,0 +1,84 @@
+"""Wait for pods, woken by the cluster's events."""
+
+import asyncio
+
+from temporalio import activity
+
+from activities.bench import Bench, Subject
+from activities.heartbeat import heartbeating
+from k8s import readiness
+from k8s.apply import find
+from k8s.client import Json
+from workflows.effects import Activity, Ready, Readying, Role, Stuck, Wait, Waiting
+
+SETTLE_SECONDS = 2.0
+"""A controller needs a moment to make the pods it will then report as unavailable."""
+AVAILABILITY = "updated replicas are available"
+
+
+class AwaitReady:
+    """Reads the shared cache; asks the API server once, to know how new the cache must be."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    @activity.defn(name=Activity.AWAIT_READY)
+    async def await_ready(self, wait: Wait) -> Readying:
+        """Ready, stuck, or more available pods than the caller knows of."""
+        subject = await self._bench.load(wait.canary)
+        name = name_of(subject, wait.role)
+        async with heartbeating():
+            return Readying(readiness=await self._readiness(subject, name, threshold_of(subject, wait.role), wait))
+
+    async def _readiness(self, subject: Subject, name: str, threshold: int, wait: Wait) -> Ready | Waiting | Stuck:
+        obj = await find(self._bench.cluster, subject.target.resource, subject.namespace, name)
+        loop = asyncio.get_running_loop()
+        settled = loop.time() + SETTLE_SECONDS
+        while obj is not None:
+            found = subject.target.readiness(obj, threshold)
+            match found:
+                case readiness.Ready():
+                    return Ready()
+                case readiness.Stuck(why=why):
+                    return Stuck(why=why)
+                case readiness.Waiting(why=why, available=available):
+                    if is_news(found, wait.available, settled=loop.time() >= settled):
+                        return Waiting(why=why, available=available)
+            settles_in = settled - loop.time() if wait.available < 0 else None
+            obj = await self._next(subject, name, obj, settles_in)
+        return Stuck(why=f"{subject.target.resource.kind.lower()} {name}.{subject.namespace} not found")
+
+    async def _next(self, subject: Subject, name: str, obj: Json, seconds: float | None) -> Json | None:
+        """The object after its next change, or after some time; never an older one than `obj`."""
+        informer, key = self._bench.deployments, (subject.namespace, name)
+        generation = obj["metadata"]["generation"]
+        cached = informer.get(*key)
+        if cached is None or cached["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:
+            try:
+                async with asyncio.timeout(max(0.01, seconds) if seconds is not None else None):
+                    await informer.changed(*key)
+            except TimeoutError:
+                return obj
+            cached = informer.get(*key)
+        if cached is None:
+            return await find(self._bench.cluster, subject.target.resource, *key)
+        return cached if cached["metadata"]["generation"] >= generation else obj
+
+
+def is_news(found: readiness.Waiting, known_available: int, *, settled: bool) -> bool:
+    """Whether a wait that is not over has something to tell."""
+    if not found.current or found.available <= known_available:
+        return False
+    return known_available >= 0 or settled or found.why.endswith(AVAILABILITY)
+
+
+def name_of(subject: Subject, role: Role) -> str:
+    """Of the workload in that role."""
+    return subject.canary.target_name if role is Role.CANARY else subject.canary.primary_name
+
+
+def threshold_of(subject: Subject, role: Role) -> int:
+    """Share of the updated pods that must be available, percent; 100 by default."""
+    analysis = subject.canary.spec.analysis
+    threshold = analysis.canary_ready_threshold if role is Role.CANARY else analysis.primary_ready_threshold
+    return 100 if threshold is None else threshold

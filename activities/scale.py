@@ -1,0 +1,50 @@
+"""Bring the target up for its analysis, or down to zero when nobody needs it."""
+
+from temporalio import activity
+
+from activities.bench import Bench, Subject
+from activities.report import Reporter
+from k8s.apply import amend
+from k8s.client import Json
+from k8s.errors import NotFound
+from k8s.scalers.registry import scaler_for
+from workflows.effects import Activity, Scale
+
+
+class ScaleTarget:
+    """Never touches the primary's scale."""
+
+    def __init__(self, bench: Bench, reporter: Reporter) -> None:
+        self._bench = bench
+        self._reporter = reporter
+
+    @activity.defn(name=Activity.SCALE)
+    async def scale(self, order: Scale) -> None:
+        """Scale, then report; a target that is gone cannot be scaled down further."""
+        subject = await self._bench.load(order.canary)
+        try:
+            await (self._up(subject) if order.up else scale_to(self._bench, subject, 0))
+        except NotFound:
+            if order.up:
+                raise
+        if order.report:
+            await self._reporter.report(order.report)
+
+    async def _up(self, subject: Subject) -> None:
+        target = await self._bench.target(subject)
+        if subject.target.replicas(target) == 0:
+            await scale_to(self._bench, subject, await self._starting_replicas(subject))
+
+    async def _starting_replicas(self, subject: Subject) -> int:
+        """With an autoscaler its minimum, else as many as the primary has; at least one."""
+        if autoscaler := subject.canary.spec.autoscaler_ref:
+            scaler = scaler_for(autoscaler.kind)
+            return max(1, await scaler.min_replicas(self._bench.cluster, subject.canary, autoscaler.name))
+        primary = await self._bench.find_primary(subject)
+        return max(1, subject.target.replicas(primary)) if primary else 1
+
+
+async def scale_to(bench: Bench, subject: Subject, replicas: int) -> Json:
+    """Set the target's replicas; raises NotFound."""
+    path = bench.path(subject, subject.canary.target_name)
+    return await amend(bench.cluster, path, lambda target: subject.target.scaled(target, replicas))

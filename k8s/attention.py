@@ -1,0 +1,44 @@
+"""Which canaries want a run, judged by what the shared watches show alone. Pure.
+
+A wrong "yes" costs one look that changes nothing; a wrong "no" would cost a release.
+"""
+
+from collections.abc import Hashable
+
+from k8s.client import Json
+from k8s.revision import template_hash
+
+REST_PHASES = frozenset({"Initialized", "Succeeded", "Failed"})
+FINALIZER = "finalizer.flagger.app"
+Versions = dict[str, str]
+"""Config id (`configmap/{name}`) to resourceVersion."""
+
+
+def fingerprint(canary: Json, target: Json | None, versions: Versions) -> Hashable:
+    """What a run would look at; while it stays the same there is no reason to look again."""
+    metadata = canary["metadata"]
+    return (
+        metadata["uid"],
+        metadata.get("generation"),
+        "deletionTimestamp" in metadata,
+        template_hash(target["spec"]["template"]) if target else None,
+        tuple(sorted(versions.items())),
+    )
+
+
+def wants_run(canary: Json, target: Json | None, versions: Versions) -> str:
+    """Why the canary is not at rest; empty when it is."""
+    metadata, status = canary["metadata"], canary.get("status") or {}
+    if "deletionTimestamp" in metadata:
+        return "the canary is being deleted" if FINALIZER in (metadata.get("finalizers") or []) else ""
+    if status.get("phase", "") not in REST_PHASES:
+        return f"phase {status.get('phase') or 'New'}"
+    if target is None:
+        return "the target is gone"
+    if template_hash(target["spec"]["template"]) not in (status.get("lastAppliedSpec"), status.get("lastPromotedSpec")):
+        return "the target has a new revision"
+    if metadata.get("generation") != status.get("observedGeneration"):
+        return "the canary's spec changed"
+    known = status.get("configVersions") or {}
+    changed = sorted(id_ for id_, version in versions.items() if known.get(id_) != version)
+    return f"{', '.join(changed)} changed" if changed else ""

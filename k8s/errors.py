@@ -1,0 +1,63 @@
+"""What can go wrong between Serinus and the API server, named once.
+
+    ClusterError            anything below
+    ├── NotFound            404: the object, or its whole kind, is not there
+    ├── Conflict            409: somebody else was faster, or the object exists already
+    ├── Refused             the server will not take this request, however often it is sent
+    └── Unavailable         the server is away, busy or does not know us right now; the same request may pass later
+
+The client library's own errors, and those of its transport, stop here. `activities.faults` says what Temporal
+makes of each.
+"""
+
+import json
+
+
+class ClusterError(Exception):
+    """A request to the API server failed; `status` is the HTTP code, 0 when none arrived."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFound(ClusterError):
+    """404: the object, its namespace or its kind does not exist."""
+
+
+class Conflict(ClusterError):
+    """409: the object changed meanwhile, or exists already."""
+
+
+class Refused(ClusterError):
+    """The server judged the request and will judge it the same again (400, 403, 405, 415, 422 and schema faults)."""
+
+
+class Unavailable(ClusterError):
+    """The server did not answer, or answered that it cannot now (401, 408, 410, 429, 5xx, network)."""
+
+
+REFUSALS = frozenset({400, 403, 405, 406, 413, 415, 422})
+BODY_LIMIT = 500
+
+
+def message_of(body: str) -> str:
+    """The `message` of a Status object, or the first characters of whatever was sent instead."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return body.strip()[:BODY_LIMIT]
+    return str(status.get("message", body) if isinstance(status, dict) else status)[:BODY_LIMIT]
+
+
+def from_answer(status: int, body: str) -> ClusterError:
+    """The error that an HTTP answer outside 2xx stands for."""
+    message = message_of(body) or f"HTTP {status}"
+    if status == 404:
+        return NotFound(message, status=status)
+    if status == 409:
+        return Conflict(message, status=status)
+    # Applying a field that the schema lacks answers 500 (kubernetes/kubernetes#122480): it looks passing, it is not.
+    if status in REFUSALS or "field not declared in schema" in message:
+        return Refused(message, status=status)
+    return Unavailable(message, status=status)

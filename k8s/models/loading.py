@@ -1,0 +1,76 @@
+"""From an object as the API server sends it to its model, or to an error that names field, value and remedy."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from k8s.models.alert_provider import AlertProvider
+from k8s.models.canary import Canary
+from k8s.models.common import ApiModel, quoted
+from k8s.models.errors import InvalidAlertProvider, InvalidCanary, InvalidMetricTemplate, InvalidObject
+from k8s.models.metric_template import MetricTemplate
+from k8s.models.schema import Schema, structural
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+Model = TypeVar("Model", bound=ApiModel)
+
+
+def load_canary(obj: Any) -> Canary:
+    """Read a Canary; raises InvalidCanary."""
+    return _load(Canary, obj, InvalidCanary)
+
+
+def load_metric_template(obj: Any) -> MetricTemplate:
+    """Read a MetricTemplate; raises InvalidMetricTemplate."""
+    return _load(MetricTemplate, obj, InvalidMetricTemplate)
+
+
+def load_alert_provider(obj: Any) -> AlertProvider:
+    """Read an AlertProvider; raises InvalidAlertProvider."""
+    return _load(AlertProvider, obj, InvalidAlertProvider)
+
+
+def _load(model: type[Model], obj: Any, invalid: type[InvalidObject]) -> Model:
+    try:
+        return model.model_validate(obj)
+    except ValidationError as error:
+        schema = structural(model)
+        raise invalid([problem(schema, detail) for detail in error.errors(include_url=False)]) from error
+
+
+def problem(schema: Schema, detail: "ErrorDetails") -> str:
+    """One line for a reader: the field's path, what stands there, and what to write."""
+    path, description = locate(schema, detail["loc"])
+    remedy = f"; write {_inner(description)}" if description else ""
+    match detail["type"]:
+        case "missing":
+            return f"{path}: required{remedy}"
+        case "value_error":
+            return f"{path}: {detail['ctx']['error']}"
+        case _:
+            return f"{path}: {quoted(detail['input'])} {_inner(detail['msg']).removeprefix('input ')}{remedy}"
+
+
+def locate(schema: Schema, location: Sequence[int | str]) -> tuple[str, str]:
+    """The path as kubectl writes it, and the description of the field at its end."""
+    path, node = "", schema
+    for step in location:
+        below = node.get("items") if isinstance(step, int) else _property(node, step)
+        if below is None:  # pydantic names the alternatives of a union after the path
+            break
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+        node = below
+    return path.removeprefix(".") or "object", node.get("description", "") if path else ""
+
+
+def _property(node: Schema, name: str) -> Schema | None:
+    below: Schema | None = node.get("properties", {}).get(name, node.get("additionalProperties"))
+    return below
+
+
+def _inner(sentence: str) -> str:
+    """A sentence as part of another one."""
+    return (sentence[:1].lower() + sentence[1:]).split(". ")[0].removesuffix(".")

@@ -1,0 +1,63 @@
+"""The pod template that the primary runs: the target's, with its own label and its own copies of the configs. Pure."""
+
+from copy import deepcopy
+
+from k8s.client import Json
+from k8s.configs import rewrite_configs
+from k8s.revision import config_checksum, template_hash
+from k8s.targets.base import REVISION_ANNOTATION, Selector
+
+IGNORED_ANNOTATIONS = frozenset({REVISION_ANNOTATION, "flagger-id"})
+"""Marks of whoever wrote the primary; they say nothing about what it runs."""
+
+
+def primary_template(template: Json, selector: Selector, configs: dict[str, str]) -> Json:
+    """The template for the primary.
+
+    Args:
+        template: of the target, as read from the API server.
+        selector: which label is overridden.
+        configs: id to checksum of every tracked config; their references are rewritten to the copies.
+    """
+    primary = rewrite_configs(template, set(configs))
+    metadata = primary.setdefault("metadata", {})
+    metadata["labels"] = {**(metadata.get("labels") or {}), **selector.primary}
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if _is_copied(key)}
+    metadata["annotations"] = {**annotations, REVISION_ANNOTATION: revision_mark(template, configs)}
+    return primary
+
+
+def revision_mark(template: Json, configs: dict[str, str]) -> str:
+    """One string for template and configs: pods roll when either changes, and only then."""
+    if not configs:
+        return template_hash(template)
+    return f"{template_hash(template)}.{config_checksum({'data': configs})}"
+
+
+def runs_same(primary: Json, expected: Json) -> bool:
+    """Whether two primary templates run the same; one that another controller wrote carries no mark to compare."""
+    mark = _mark(primary)
+    return _unmarked(primary) == _unmarked(expected) and mark in (None, _mark(expected))
+
+
+def is_ours(primary: Json) -> bool:
+    """Whether the template carries our mark, so that `runs_same` speaks for its configs too."""
+    return _mark(primary) is not None
+
+
+def _mark(template: Json) -> str | None:
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    mark = annotations.get(REVISION_ANNOTATION)
+    return None if mark is None else str(mark)
+
+
+def _unmarked(template: Json) -> str:
+    copy = deepcopy(template)
+    metadata = copy.setdefault("metadata", {})
+    annotations = metadata.get("annotations") or {}
+    metadata["annotations"] = {key: value for key, value in annotations.items() if key not in IGNORED_ANNOTATIONS}
+    return template_hash({**copy, "metadata": {k: v for k, v in metadata.items() if v}})
+
+
+def _is_copied(annotation: str) -> bool:
+    return annotation != "flagger-id" and "toolkit.fluxcd.io" not in annotation

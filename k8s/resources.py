@@ -1,0 +1,45 @@
+"""Where each kind lives in the API: the one list of paths."""
+
+from typing import NamedTuple
+
+
+class Resource(NamedTuple):
+    """A kind as the API server's URLs know it."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    @property
+    def root(self) -> str:
+        """`/api/v1` for the core group, `/apis/{group}/{version}` otherwise."""
+        return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The URL path of a collection, an object, or an object's subresource."""
+        parts = [self.root]
+        if namespace is not None:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+    def header(self, namespace: str, name: str) -> dict[str, object]:
+        """The first lines of a manifest: apiVersion, kind, and metadata with name and namespace."""
+        return {
+            "apiVersion": self.api_version,
+            "kind": self.kind,
+            "metadata": {"name": name, "namespace": namespace},
+        }
+
+
+CANARIES = Resource("flagger.app/v1beta1", "Canary", "canaries")
+METRIC_TEMPLATES = Resource("flagger.app/v1beta1", "MetricTemplate", "metrictemplates")
+DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
+SERVICES = Resource("v1", "Service", "services")
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
+SECRETS = Resource("v1", "Secret", "secrets")
+EVENTS = Resource("v1", "Event", "events")
+PODS = Resource("v1", "Pod", "pods")
+AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+HTTP_ROUTES_V1 = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
+HTTP_ROUTES_V1BETA1 = Resource("gateway.networking.k8s.io/v1beta1", "HTTPRoute", "httproutes")

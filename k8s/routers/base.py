@@ -1,0 +1,57 @@
+"""What a router must do."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from k8s.client import Cluster, Json
+from k8s.models.canary import Canary
+
+FULL = 100
+
+
+@dataclass(frozen=True)
+class Split:
+    """How traffic is divided, percent; the two always sum to 100."""
+
+    canary: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.canary <= FULL:
+            raise ValueError(f"canary weight {self.canary} is outside 0-100")
+
+    @property
+    def primary(self) -> int:
+        """The rest."""
+        return FULL - self.canary
+
+
+class UnfitRoute(Exception):
+    """The Canary asks for something that this router cannot express; the text says what to change."""
+
+
+class Router(Protocol):
+    """Each verb is idempotent, works on fresh state, and changes only what it must."""
+
+    def problem(self, canary: Canary) -> str:
+        """Why the Canary's service cannot be routed, in a user's words; empty when it can."""
+        ...
+
+    async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
+        """Make the routing objects, or bring them to the spec; weights that are there stay."""
+        ...
+
+    async def set(self, cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
+        """Divide the traffic, in one request."""
+        ...
+
+    async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
+        """What the cluster says; None when there is no route."""
+        ...
+
+    async def obstacle(self, cluster: Cluster, canary: Canary) -> str:
+        """Why the data plane does not honour the route at the moment, empty when it does or does not say."""
+        ...
+
+    async def finalize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
+        """Lead the traffic back to the target where objects outlive the Canary."""
+        ...

@@ -1,0 +1,21 @@
+"""Which providers route traffic. A new one is one file and one line here."""
+
+from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1
+from k8s.routers.base import Router, UnfitRoute
+from k8s.routers.gatewayapi import GatewayApiRouter
+
+ROUTERS: dict[str, Router] = {
+    "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
+    "gatewayapi:v1beta1": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
+}
+
+
+def router_for(provider: str) -> Router:
+    """The router of a provider, as `spec.provider` or the worker's mesh_provider names it.
+
+    Raises:
+        UnfitRoute: Serinus cannot route by it.
+    """
+    if provider not in ROUTERS:
+        raise UnfitRoute(f"spec.provider: {provider} is not supported yet; use one of {', '.join(ROUTERS)}")
+    return ROUTERS[provider]

@@ -1,0 +1,1 @@
+"""Autoscalers whose copy scales the primary: one file a kind."""

@@ -1,0 +1,1 @@
+"""Workloads that can be released: one file a kind."""

@@ -1,0 +1,149 @@
+"""What is built from source, and how: one `Recipe` for each Go module pinned under `modules/`.
+
+Read by `building.py`. To change a version, change that module's go.mod with `go get` and run `go mod tidy` there.
+"""
+
+import hashlib
+import platform
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MODULES = Path(__file__).parent / "modules"
+KUBERNETES = "1.37.2"
+PROMETHEUS = "3.16.0"
+STRIPPED = "-s -w"
+# Every go command gets these; a non-empty GOFLAGS also replaces what the user's environment or `go env -w` says.
+GO_FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-modcacherw")
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class UnsupportedMachine(Exception):
+    """The playground has no build for this operating system or processor."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Files of a module that are taken as they are.
+
+    `into` ending in `.yaml` joins them to one file of several YAML documents; otherwise it names a folder.
+    """
+
+    module: str
+    patterns: tuple[str, ...]
+    into: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One Go module of the playground and what comes out of it."""
+
+    name: str
+    what: str
+    packages: dict[str, str] = field(default_factory=dict)
+    ldflags: str = STRIPPED
+    tags: str = ""
+    copies: tuple[Copy, ...] = ()
+    cpu_seconds: int = 5
+    """Processor time of a first build in the order of `RECIPES`: what people are told to expect, not a limit."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its go.mod."""
+        return MODULES / self.name
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a complete build holds, as paths in its output folder."""
+        return (*self.packages, *(copy.into for copy in self.copies))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags of `go build`, beside `GO_FLAGS`."""
+        return ("-tags", self.tags, "-ldflags", self.ldflags)
+
+    def key(self, target: tuple[str, str]) -> str:
+        """Twelve hex digits that change whenever the result of the build would; `target` is (GOOS, GOARCH)."""
+        digest = hashlib.sha256()
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.folder / name).read_bytes() + b"\0")
+        said = (*GO_FLAGS, *self.flags, *self.packages.items(), *self.copies, *target)
+        digest.update(repr(said).encode())
+        return digest.hexdigest()[:12]
+
+
+def this_machine() -> tuple[str, str]:
+    """GOOS and GOARCH of this machine.
+
+    Raises:
+        UnsupportedMachine: not Linux or macOS on a 64-bit x86 or ARM processor.
+    """
+    machine = platform.machine().lower()
+    if sys.platform not in {"linux", "darwin"} or machine not in ARCHITECTURES:
+        raise UnsupportedMachine(
+            f"the playground runs on Linux and macOS (amd64, arm64), not on {sys.platform} {machine}; "
+            "point --kubeconfig at a cluster instead"
+        )
+    return sys.platform, ARCHITECTURES[machine]
+
+
+def _kubernetes() -> Recipe:
+    major, minor, _ = KUBERNETES.split(".")
+    version = "k8s.io/component-base/version"
+    return Recipe(
+        name="kubernetes",
+        what=f"Kubernetes {KUBERNETES}: API server, controller manager, scheduler",
+        packages={
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+        },
+        ldflags=f"{STRIPPED} -X {version}.gitVersion=v{KUBERNETES} "
+        f"-X {version}.gitMajor={major} -X {version}.gitMinor={minor} "
+        f"-X k8s.io/client-go/pkg/version.gitVersion=v{KUBERNETES}",
+        cpu_seconds=720,
+    )
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        _kubernetes(),
+        Recipe(
+            name="etcd",
+            what="etcd 3.7.0, where Kubernetes keeps its objects",
+            packages={"etcd": "go.etcd.io/etcd/server/v3"},
+            cpu_seconds=45,
+        ),
+        Recipe(
+            name="kwok",
+            what="kwok 0.8.0, which plays nodes and kubelets",
+            packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+            copies=(
+                Copy(
+                    "sigs.k8s.io/kwok",
+                    (
+                        "kustomize/stage/node/fast/node-initialize.yaml",
+                        "kustomize/stage/node/heartbeat/node-heartbeat.yaml",
+                        "kustomize/stage/pod/fast/pod-*.yaml",
+                    ),
+                    "kwok-stages.yaml",
+                ),
+            ),
+            cpu_seconds=130,
+        ),
+        Recipe(
+            name="prometheus",
+            what=f"Prometheus {PROMETHEUS}, with file and static targets only",
+            packages={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
+            tags="remove_all_sd",
+            ldflags=f"{STRIPPED} -X github.com/prometheus/common/version.Version={PROMETHEUS}",
+            cpu_seconds=200,
+        ),
+        Recipe(name="hey", what="hey 0.1.5, which makes load", packages={"hey": "github.com/rakyll/hey"}),
+        Recipe(
+            name="gateway-api",
+            what="the Gateway API 1.6.3 resource definitions",
+            copies=(Copy("sigs.k8s.io/gateway-api", ("config/crd/standard/*.yaml",), "crds"),),
+        ),
+    )
+}

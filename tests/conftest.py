@@ -1,0 +1,45 @@
+"""What every room may use: the playground's programs, and one running world for the whole session.
+
+Both are lazy: without a test that asks for them nothing is built and nothing is started.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from rich.console import Console
+
+from playground.binaries import Binaries, ensure
+from playground.progress import ConsoleProgress
+from playground.world import World
+
+BINARIES = pytest.StashKey[Binaries]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the collected tests run before the first of them starts, so that no test's time-out counts it."""
+    if session.config.option.collectonly or not any(_uses_binaries(item) for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled(), ConsoleProgress(Console(stderr=True)) as progress:
+        session.config.stash[BINARIES] = asyncio.run(ensure(progress))
+
+
+@pytest.fixture(scope="session")
+def binaries(pytestconfig: pytest.Config) -> Binaries:
+    """Everything a world runs."""
+    return pytestconfig.stash[BINARIES]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A world that runs until the session ends; tests keep apart from one another by using namespaces of their own."""
+    async with World(tmp_path_factory.mktemp("world"), binaries) as running:
+        yield running
+
+
+def _uses_binaries(item: pytest.Item) -> bool:
+    return "binaries" in getattr(item, "fixturenames", ())

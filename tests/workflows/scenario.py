@@ -1,0 +1,254 @@
+"""A canary's world for workflow tests: the activities, replaced under their own names by a few lines of memory.
+
+A test sets what the world answers, starts the workflow, and reads what happened: weights, events, phases.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import WorkflowHandle
+from temporalio.exceptions import ApplicationError
+
+from tests.builders import CANARY, NEW, OLD, a_check, a_plan, a_status, an_observation
+from workflows.effects import (
+    Activity,
+    Examination,
+    Findings,
+    HookAnswer,
+    HookCall,
+    Note,
+    Promotion,
+    PromotionOutcome,
+    Ready,
+    Readying,
+    Report,
+    Role,
+    Route,
+    Scale,
+    Stuck,
+    Undone,
+    Wait,
+    Waiting,
+)
+from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.state import Ending
+from workflows.verdict import Check
+
+Rollout = WorkflowHandle[Any, Ending]
+
+
+class World:
+    """Memory instead of a cluster; every activity checks the rules that must hold at any moment."""
+
+    def __init__(self) -> None:
+        self.plan = a_plan(weights=(10, 20, 30))
+        self.target: Revision | None = NEW
+        """What the target runs."""
+        self.primary = OLD
+        self.status = a_status()
+        self.found, self.deleting, self.suspended, self.problem = True, False, False, ""
+        self.target_replicas, self.primary_available, self.canary_ready = 0, True, True
+        self.primary_ready_after_promotion = True
+        self.weight = 0
+        self.weights: list[int] = []
+        self.notes: dict[str, Note] = {}
+        self.phases: list[Phase] = []
+        self.analysed: set[str] = set()
+        self.hooks: list[str] = []
+        self.hook_answers: dict[str, list[HookAnswer]] = {}
+        self.checks: list[list[Check]] = []
+        """Answers of the coming examinations, in order; healthy when used up."""
+        self.on: dict[str, Callable[[], Any]] = {}
+        """Called when an activity of that name starts, once."""
+        self.lingers: set[str] = set()
+        """Activities that, the next time, go on until they are cancelled."""
+        self.wake = asyncio.Event()
+        self.calls: list[str] = []
+
+    @property
+    def events(self) -> list[str]:
+        """Texts in the order they were said."""
+        return [self.notes[id_].text for id_ in sorted(self.notes, key=lambda id_: int(id_, 16))]
+
+    @property
+    def activities(self) -> list[Callable[..., Any]]:
+        """To register with a worker."""
+        return [
+            self.observe,
+            self.create_primary,
+            self.open_traffic,
+            self.await_ready,
+            self.scale,
+            self.call_hook,
+            self.examine,
+            self.route,
+            self.promote,
+            self.undo_promotion,
+            self.report,
+            self.hand_back,
+            self.release,
+        ]
+
+    async def _enter(self, name: str) -> None:
+        self.calls.append(name)
+        hook = self.on.pop(name, None)
+        if hook:
+            await hook()
+        if name in self.lingers:
+            self.lingers.remove(name)
+            await self._linger()
+
+    async def _linger(self) -> None:
+        """Stay at work until cancelled, as an activity does that a message overtakes."""
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+
+    @activity.defn(name=Activity.OBSERVE)
+    async def observe(self, ref: CanaryRef) -> Observation:
+        """Facts."""
+        await self._enter("observe")
+        if not self.found:
+            return an_observation(found=False)
+        return an_observation(
+            plan=self.plan,
+            revision=self.target,
+            target_found=self.target is not None,
+            problem=self.problem or ("" if self.target else "deployment podinfo.test not found"),
+            deleting=self.deleting,
+            suspended=self.suspended,
+            status=self.status,
+            primary_serving=self.primary_available,
+            primary_is_target=self.primary == self.target,
+        )
+
+    @activity.defn(name=Activity.CREATE_PRIMARY)
+    async def create_primary(self, ref: CanaryRef) -> Revision:
+        """The primary runs what the target runs."""
+        await self._enter("create_primary")
+        assert self.target
+        self.primary = self.target
+        return self.target
+
+    @activity.defn(name=Activity.OPEN_TRAFFIC)
+    async def open_traffic(self, ref: CanaryRef) -> None:
+        """Only ever to a ready primary."""
+        await self._enter("open_traffic")
+        assert self.primary_available
+
+    @activity.defn(name=Activity.AWAIT_READY)
+    async def await_ready(self, wait: Wait) -> Readying:
+        """Ready when the test says so; otherwise waits to be woken."""
+        await self._enter(f"await_{wait.role}")
+        while True:
+            ready = self.canary_ready if wait.role is Role.CANARY else self.primary_available
+            if wait.role is Role.CANARY and self.target is None:
+                return Readying(readiness=Stuck(why="deployment podinfo.test not found"))
+            if ready:
+                return Readying(readiness=Ready())
+            if wait.available < 0:
+                return Readying(readiness=Waiting(why="0 of 1 updated replicas are available", available=0))
+            self.wake.clear()
+            waking = asyncio.create_task(self.wake.wait())
+            while not waking.done():
+                await asyncio.wait({waking}, timeout=0.2)
+                activity.heartbeat()
+
+    @activity.defn(name=Activity.SCALE)
+    async def scale(self, order: Scale) -> None:
+        """The target goes down only when it has no traffic and the primary serves."""
+        await self._enter("scale_up" if order.up else "scale_down")
+        if not order.up:
+            assert self.weight == 0
+            assert self.primary_available
+        self.target_replicas = 1 if order.up else 0
+        if order.report:
+            self._take(order.report)
+
+    @activity.defn(name=Activity.CALL_HOOK)
+    async def call_hook(self, call: HookCall) -> HookAnswer:
+        """As the test prepared; agrees otherwise."""
+        await self._enter(f"hook_{call.name}")
+        self.hooks.append(f"{call.type}/{call.name}/{call.phase.value}")
+        answers = self.hook_answers.get(call.name) or [HookAnswer()]
+        return answers.pop(0)
+
+    @activity.defn(name=Activity.EXAMINE)
+    async def examine(self, order: Examination) -> Findings:
+        """As the test prepared; healthy otherwise."""
+        await self._enter("examine")
+        checks = self.checks.pop(0) if self.checks else [a_check(100)]
+        self.analysed.add(order.revision.template)
+        return Findings(checks=tuple(checks), plan=self.plan)
+
+    @activity.defn(name=Activity.ROUTE)
+    async def route(self, order: Route) -> None:
+        """Traffic only ever goes to what is ready."""
+        await self._enter("route")
+        assert 0 <= order.weight <= 100
+        assert order.weight == 0 or self.canary_ready
+        self.weight = order.weight
+        self.weights.append(order.weight)
+        self._take(order.report)
+
+    @activity.defn(name=Activity.PROMOTE)
+    async def promote(self, order: Promotion) -> PromotionOutcome:
+        """Exactly the pinned revision, or nothing."""
+        await self._enter("promote")
+        if self.target != order.revision:
+            return PromotionOutcome.SUPERSEDED
+        self.primary = order.revision
+        self.primary_available = self.primary_ready_after_promotion
+        self._take(order.report)
+        return PromotionOutcome.COPIED
+
+    @activity.defn(name=Activity.UNDO_PROMOTION)
+    async def undo_promotion(self, ref: CanaryRef) -> Undone:
+        """The former template serves again."""
+        await self._enter("undo_promotion")
+        self.primary, self.primary_available = OLD, True
+        return Undone(serving=True)
+
+    @activity.defn(name=Activity.REPORT)
+    async def report(self, what: Report) -> None:
+        """Remember."""
+        await self._enter("report")
+        self._take(what)
+
+    @activity.defn(name=Activity.HAND_BACK)
+    async def hand_back(self, ref: CanaryRef) -> bool:
+        """The target serves again."""
+        await self._enter("hand_back")
+        self.target_replicas = 1
+        return self.target is not None
+
+    @activity.defn(name=Activity.RELEASE)
+    async def release(self, ref: CanaryRef) -> None:
+        """The Canary may go."""
+        await self._enter("release")
+        self.found = False
+
+    def _take(self, what: Report) -> None:
+        for note in what.notes:
+            if note.id in self.notes:
+                raise ApplicationError(f"said twice: {note.text}", non_retryable=True)
+            self.notes[note.id] = note
+        self.phases.append(what.phase)
+        update: dict[str, Any] = {"phase": what.phase, "weight": what.weight, "message": what.condition[1]}
+        update["failed_checks"] = what.failed_checks
+        if what.applied:
+            update |= {"applied": what.applied.template, "configs": what.applied.configs}
+        if what.promoted:
+            update["promoted"] = what.promoted.template
+        self.status = self.status.model_copy(update=update)
+
+    def assert_safe_at_rest(self) -> None:
+        """All traffic on a ready primary, the canary at zero, and nothing promoted that was not to be."""
+        assert self.weight == 0
+        assert self.primary_available
+        assert self.target_replicas == 0
+
+
+__all__ = ["CANARY", "Rollout", "World"]

@@ -1,0 +1,87 @@
+"""`decide` as a table: what was seen, and the move it calls for."""
+
+import pytest
+
+from tests.builders import NEW, OLD, a_status, an_observation
+from workflows.decide import (
+    Adopt,
+    Block,
+    Bootstrap,
+    Finalize,
+    Finish,
+    Gone,
+    Move,
+    Reconcile,
+    Rest,
+    RollOut,
+    Suspend,
+    decide,
+)
+from workflows.observation import Observation, Phase, Revision
+
+FOREIGN = "7f9c8d6b5"
+CONFIG = {"configmap/podinfo": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "move"),
+    [
+        pytest.param(an_observation(), Rest(), id="nothing new"),
+        pytest.param(an_observation(found=False), Gone(), id="deleted"),
+        pytest.param(an_observation(deleting=True, problem="broken"), Finalize(), id="deleting, even if broken"),
+        pytest.param(an_observation(suspended=True, revision=NEW), Suspend(), id="suspended with a new revision"),
+        pytest.param(an_observation(problem="no target", revision=None), Block("no target"), id="missing target"),
+        pytest.param(an_observation(status=a_status(phase=Phase.NEW)), Bootstrap(), id="never seen before"),
+        pytest.param(an_observation(status=a_status(phase=Phase.INITIALIZING)), Bootstrap(), id="bootstrap cut short"),
+        pytest.param(an_observation(revision=NEW), RollOut(NEW), id="new template"),
+        pytest.param(
+            an_observation(revision=OLD.model_copy(update={"configs": CONFIG})),
+            RollOut(Revision(template=OLD.template, configs=CONFIG)),
+            id="new config",
+        ),
+        pytest.param(
+            an_observation(revision=NEW, status=a_status(phase=Phase.FAILED, applied=NEW.template)),
+            Rest(),
+            id="a failed revision is not tried again",
+        ),
+        pytest.param(
+            an_observation(revision=OLD, status=a_status(phase=Phase.FAILED, applied=NEW.template)),
+            Rest(),
+            id="back to what the primary runs",
+        ),
+        pytest.param(
+            an_observation(revision=NEW, status=a_status(phase=Phase.PROGRESSING, applied=NEW.template)),
+            RollOut(NEW),
+            id="a rollout whose history is lost starts again",
+        ),
+        pytest.param(
+            an_observation(revision=NEW, status=a_status(phase=Phase.PROMOTING, applied=NEW.template)),
+            Finish(NEW),
+            id="a promotion whose history is lost is completed",
+        ),
+        pytest.param(
+            an_observation(
+                revision=NEW,
+                primary_is_target=False,
+                status=a_status(phase=Phase.PROMOTING, applied=NEW.template),
+            ),
+            RollOut(NEW),
+            id="a promotion that had not begun is analysed again",
+        ),
+        pytest.param(
+            an_observation(status=a_status(applied=FOREIGN, promoted=FOREIGN)),
+            Adopt(OLD),
+            id="another's canary at rest",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=a_status(applied=FOREIGN, promoted=FOREIGN)),
+            RollOut(OLD),
+            id="another's canary with a new template",
+        ),
+        pytest.param(an_observation(generation=2), Reconcile(), id="spec edited at rest"),
+        pytest.param(an_observation(config_versions={"secret/a": "9"}), Reconcile(), id="a config's label edited"),
+    ],
+)
+def test_move(seen: Observation, move: Move) -> None:
+    """Exactly this move follows from what was seen."""
+    assert decide(seen) == move

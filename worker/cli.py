@@ -1,0 +1,165 @@
+"""The command line: `serinus …`, and `kubectl canary …` as a kubectl plugin of the same program.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the cluster or Temporal cannot be reached.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from k8s.errors import ClusterError, Unavailable
+from worker.logs import configure_logs
+from worker.settings import LogSettings, WorkerSettings
+from worker.steer import steer
+from worker.temporal import TemporalUnfit
+from worker.views import Format, show_history, show_status
+from workflows.steering import Verb
+
+REFUSED, UNREACHABLE = 1, 3
+
+app = typer.Typer(
+    name="serinus",
+    help="Progressive delivery for Kubernetes: every canary rollout is a Temporal workflow.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True)
+
+Name = Annotated[str, typer.Argument(help="Name of the Canary.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the Canary.")]
+By = Annotated[str, typer.Option(help="Who; shown in the events.", envvar="USER")]
+Reason = Annotated[str, typer.Option(help="Why; shown in the events.")]
+OnlyRevision = Annotated[
+    str, typer.Option("--revision", help="Only if this revision (a hash, or its beginning) is under way.")
+]
+Output = Annotated[Format, typer.Option("--output", "-o", help="table for people, json for scripts.")]
+
+
+def run(work: Coroutine[Any, Any, int]) -> None:
+    """Run a command to its exit code, with errors in one readable line."""
+    try:
+        code = asyncio.run(work)
+    except (TemporalUnfit, Unavailable) as error:
+        errors.print(f"[red]error:[/red] {error}", highlight=False)
+        code = UNREACHABLE
+    except ClusterError as error:
+        errors.print(f"[red]error:[/red] {error}", highlight=False)
+        code = REFUSED
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    name: Annotated[str, typer.Argument(help="One Canary; all of them when left out.")] = "",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this namespace; all when left out.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep the table live until Ctrl-C.")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Show canaries: phase, weight, failed checks, and what each is waiting for.
+
+    Examples: `serinus status` · `serinus status podinfo -n test -w` · `serinus status -o json`
+    """
+    run(show_status(name, namespace, output, watch=watch))
+
+
+@app.command()
+def history(name: Name, namespace: Namespace = "default", output: Output = Format.TABLE) -> None:
+    """Show a canary's release history, newest first: one line for every run of its workflow.
+
+    Examples: `serinus history podinfo -n test` · `serinus history podinfo -n test -o json`
+    """
+    run(show_history(name, namespace, output))
+
+
+@app.command()
+def promote(
+    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+) -> None:
+    """Promote the running canary now, without further analysis.
+
+    Example: `serinus promote podinfo -n test --reason "hotfix, checked by hand"`
+    """
+    run(steer(Verb.PROMOTE, namespace, name, by=by, reason=reason, revision=revision))
+
+
+@app.command()
+def abort(
+    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+) -> None:
+    """Bring all traffic back to the primary at once, and fail the rollout.
+
+    Example: `serinus abort podinfo -n test --reason "wrong image"`
+    """
+    run(steer(Verb.ABORT, namespace, name, by=by, reason=reason, revision=revision))
+
+
+@app.command()
+def pause(
+    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+) -> None:
+    """Hold the canary at its present weight; checks go on, so a bad one is still rolled back.
+
+    Example: `serinus pause podinfo -n test --reason "looking at the logs"`
+    """
+    run(steer(Verb.PAUSE, namespace, name, by=by, reason=reason, revision=revision))
+
+
+@app.command()
+def resume(
+    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+) -> None:
+    """Let a paused canary advance again.
+
+    Example: `serinus resume podinfo -n test`
+    """
+    run(steer(Verb.RESUME, namespace, name, by=by, reason=reason, revision=revision))
+
+
+@app.command()
+def worker() -> None:
+    """Run the operator watch and the Temporal worker, until SIGTERM. Run as many replicas as you wish.
+
+    Settings come from the environment: KUBECONFIG, TEMPORAL_ADDRESS, SERINUS_MESH_PROVIDER, SERINUS_METRICS_SERVER …
+
+    Example: `SERINUS_METRICS_SERVER=http://prometheus.linkerd-viz:9090 serinus worker`
+    """
+    from worker.process import run_worker
+
+    try:
+        configure_logs(LogSettings())
+        settings = WorkerSettings()
+    except ValidationError as error:
+        errors.print(f"[red]error:[/red] wrong setting: {error}", highlight=False)
+        raise typer.Exit(2) from error
+
+    async def work() -> int:
+        await run_worker(settings)
+        return 0
+
+    run(work())
+
+
+def _mount() -> None:
+    """The neighbours bring their own commands."""
+    from loadtester.cli import loadtester
+    from playground.demo_cli import demo
+
+    from playground.cli import app as playground
+
+    app.command()(demo)
+    app.command()(loadtester)
+    app.add_typer(playground, name="playground")
+
+
+def main() -> None:
+    """Entry point of `serinus` and `kubectl-canary`."""
+    _mount()
+    app(prog_name="kubectl canary" if sys.argv[0].endswith("kubectl-canary") else "serinus")

@@ -1,0 +1,210 @@
+"""The operator watch: a change in the cluster becomes signal-with-start, nothing more.
+
+Level-triggered: the signal carries no state, the workflow looks for itself. Any number of replicas may watch at once,
+since duplicates collapse on the workflow id.
+"""
+
+import asyncio
+from collections.abc import Hashable
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Self
+
+import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from k8s.attention import Versions, fingerprint, wants_run
+from k8s.client import Cluster, Json
+from k8s.configs import config_refs
+from k8s.informers import DELETED, Informer, Key, key_of
+from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SECRETS
+from worker.settings import WorkerSettings
+from worker.temporal import WORKFLOW, workflow_id
+from workflows.observation import CanaryRef
+from workflows.state import Request
+
+log = structlog.get_logger(__name__)
+
+SENDERS = 8
+RESYNC_SECONDS = 300.0
+"""How often canaries that are not at rest are signalled anyway, should their workflow have been terminated."""
+
+
+class Watches:
+    """The shared informers of one process; everything that waits or watches uses these."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        scope = namespace or None
+        self.canaries = Informer(cluster, CANARIES.path(scope))
+        self.deployments = Informer(cluster, DEPLOYMENTS.path(scope))
+        # Metadata only: a resourceVersion tells of a change, and no secret is held in memory.
+        self.configs = {
+            "configmap": Informer(cluster, CONFIG_MAPS.path(scope), metadata_only=True),
+            "secret": Informer(cluster, SECRETS.path(scope), metadata_only=True),
+        }
+        self._running = AsyncExitStack()
+
+    @property
+    def all(self) -> list[Informer]:
+        """Every informer."""
+        return [self.canaries, self.deployments, *self.configs.values()]
+
+    async def __aenter__(self) -> Self:
+        for informer in self.all:
+            await self._running.enter_async_context(informer)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._running.aclose()
+
+    async def synced(self) -> None:
+        """Return once every cache holds its collection."""
+        await asyncio.gather(*(informer.synced() for informer in self.all))
+
+
+class Operator:
+    """Notes which canaries may want a run, and signals those that do."""
+
+    def __init__(self, client: Client, watches: Watches, settings: WorkerSettings) -> None:
+        self._client = client
+        self._watches = watches
+        self._settings = settings
+        self._dirty: asyncio.Queue[Key] = asyncio.Queue()
+        self._queued: set[Key] = set()
+        self._seen: dict[Key, Hashable] = {}
+        self._by_target: dict[Key, set[Key]] = {}
+        self._by_config: dict[tuple[str, str, str], set[Key]] = {}
+        watches.canaries.on_change(self._on_canary)
+        watches.deployments.on_change(self._on_target)
+        for kind, informer in watches.configs.items():
+            informer.on_change(partial(self._on_config, kind))
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await self._watches.synced()
+        for canary in self._watches.canaries:
+            self._index(canary)
+            self._mark(key_of(canary))
+        log.info("operator_started", canaries=len(self._watches.canaries.list()))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._resync())
+            for _ in range(SENDERS):
+                group.create_task(self._send())
+
+    # -- what changed ---------------------------------------------------------------------------------------------
+
+    def _on_canary(self, change: str, canary: Json) -> None:
+        key = key_of(canary)
+        if change == DELETED:
+            self._seen.pop(key, None)
+            for keys in (*self._by_target.values(), *self._by_config.values()):
+                keys.discard(key)
+            self._queue_end(key, canary)
+            return
+        self._index(canary)
+        self._mark(key)
+
+    def _queue_end(self, key: Key, canary: Json) -> None:
+        """A running rollout of a deleted Canary must hear of it; one at rest has no run to end."""
+        if (canary.get("status") or {}).get("phase") not in ("Succeeded", "Failed", "Initialized"):
+            self._seen[key] = None
+            self._mark(key)
+
+    def _on_target(self, _: str, target: Json) -> None:
+        for key in self._by_target.get(key_of(target), ()):
+            canary = self._watches.canaries.get(*key)
+            if canary:
+                self._index(canary)
+            self._mark(key)
+
+    def _on_config(self, kind: str, _: str, obj: Json) -> None:
+        for key in self._by_config.get((kind, *key_of(obj)), ()):
+            self._mark(key)
+
+    def _index(self, canary: Json) -> None:
+        key = key_of(canary)
+        target_key = (key[0], canary["spec"]["targetRef"]["name"])
+        self._by_target.setdefault(target_key, set()).add(key)
+        target = self._watches.deployments.get(*target_key)
+        for ref in config_refs(target["spec"]["template"]).values() if target else ():
+            self._by_config.setdefault((ref.kind, key[0], ref.name), set()).add(key)
+
+    def _mark(self, key: Key) -> None:
+        if key not in self._queued:
+            self._queued.add(key)
+            self._dirty.put_nowait(key)
+
+    # -- who is told ----------------------------------------------------------------------------------------------
+
+    async def _send(self) -> None:
+        while True:
+            key = await self._dirty.get()
+            self._queued.discard(key)
+            try:
+                await self._consider(key)
+            except Exception:
+                log.exception("canary_not_considered", namespace=key[0], canary=key[1])
+
+    async def _consider(self, key: Key) -> None:
+        canary = self._watches.canaries.get(*key)
+        if canary is None:
+            if key in self._seen:
+                self._seen.pop(key)
+                await self._tell_running(key)
+            return
+        target = self._watches.deployments.get(key[0], canary["spec"]["targetRef"]["name"])
+        versions = self._versions(key[0], target)
+        now = fingerprint(canary, target, versions)
+        if self._seen.get(key) == now:
+            return
+        if reason := wants_run(canary, target, versions):
+            await self._signal(CanaryRef(namespace=key[0], name=key[1]), reason)
+        self._seen[key] = now
+
+    def _versions(self, namespace: str, target: Json | None) -> Versions:
+        """ResourceVersions of the configs that the target refers to and that exist."""
+        refs = config_refs(target["spec"]["template"]).values() if target else ()
+        found = {ref.id: self._watches.configs[ref.kind].get(namespace, ref.name) for ref in refs}
+        return {id_: obj["metadata"]["resourceVersion"] for id_, obj in found.items() if obj and tracks(obj)}
+
+    async def _signal(self, canary: CanaryRef, reason: str) -> None:
+        """Signal-with-start, until Temporal takes it."""
+        log.info("canary_changed", namespace=canary.namespace, canary=canary.name, reason=reason)
+        request = Request(canary=canary, visibility=self._settings.temporal.search_attributes)
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(RPCError), wait=wait_random_exponential(multiplier=0.2, max=10)
+        ):
+            with attempt:
+                await self._client.start_workflow(
+                    WORKFLOW,
+                    request,
+                    id=workflow_id(canary),
+                    task_queue=self._settings.temporal.task_queue,
+                    start_signal="changed",
+                    start_signal_args=[reason],
+                    static_summary=f"canary {canary}",
+                )
+
+    async def _tell_running(self, key: Key) -> None:
+        """The Canary is gone: signal its run if there is one, start none."""
+        handle = self._client.get_workflow_handle(workflow_id(CanaryRef(namespace=key[0], name=key[1])))
+        try:
+            await handle.signal("changed", "the canary was deleted")
+        except RPCError as error:
+            log.info("no_run_to_end", namespace=key[0], canary=key[1], why=error.message)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            for canary in self._watches.canaries:
+                key = key_of(canary)
+                self._seen.pop(key, None)
+                self._mark(key)
+
+
+def tracks(obj: Json) -> bool:
+    """Whether the config is tracked, as far as its metadata tells."""
+    annotations = obj["metadata"].get("annotations") or {}
+    return not annotations.get("flagger.app/config-tracking", "").startswith("disable")

@@ -1,0 +1,103 @@
+"""Builds everything, starts it, stops it in order."""
+
+import asyncio
+import signal
+from contextlib import suppress
+from datetime import timedelta
+
+import httpx
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.bench import Bench, Defaults
+from activities.faults import FaultInterceptor
+from activities.registry import activities
+from activities.report import Reporter
+from k8s.client import Cluster
+from worker.operator import Operator, Watches
+from worker.settings import WorkerSettings
+from worker.temporal import connect, register_search_attributes
+from workflows.rollout import CanaryRollout
+
+log = structlog.get_logger(__name__)
+
+TEMPORAL_PATIENCE_SECONDS = 3600.0
+STICKY_SECONDS = 3.0
+"""After a worker was lost, its rollouts wait this long for it before another takes them."""
+
+
+async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None) -> None:
+    """Work until SIGTERM or SIGINT (or until `stop` is set), then finish what is under way.
+
+    Raises:
+        TemporalUnfit: Temporal did not answer for an hour, or lacks what we need.
+        Unavailable: there is no usable cluster configuration.
+    """
+    stop = stop or stop_on_signals()
+    async with (
+        Cluster.connect(settings.kubeconfig) as cluster,
+        Watches(cluster, settings.namespace) as watches,
+        httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as http,
+    ):
+        client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS)
+        if settings.temporal.search_attributes:
+            await register_search_attributes(client)
+        await watches.synced()
+        bench = Bench(cluster, watches.deployments, http, defaults_of(settings))
+        operator = Operator(client, watches, settings)
+        async with worker_of(client, bench, settings):
+            await _until(stop, operator)
+    log.info("worker_stopped")
+
+
+async def _until(stop: asyncio.Event, operator: Operator) -> None:
+    """Watch until asked to stop; an operator that fails takes the process with it, to be started anew."""
+    watching = asyncio.create_task(operator.run())
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (watching, stopping):
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    log.info("worker_stopping", asked=stopping in done)
+
+
+def worker_of(client: Client, bench: Bench, settings: WorkerSettings) -> Worker:
+    """The Temporal worker with all workflows and activities."""
+    temporal = settings.temporal
+    return Worker(
+        client,
+        task_queue=temporal.task_queue,
+        workflows=[CanaryRollout],
+        activities=activities(bench),
+        interceptors=[FaultInterceptor(bench, Reporter(bench))],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows")
+        ),
+        max_cached_workflows=temporal.max_cached_workflows,
+        max_concurrent_activities=temporal.max_concurrent_activities,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=STICKY_SECONDS),
+        graceful_shutdown_timeout=timedelta(seconds=temporal.shutdown_grace_seconds),
+    )
+
+
+def defaults_of(settings: WorkerSettings) -> Defaults:
+    """The settings that activities need, without the rest."""
+    return Defaults(
+        mesh_provider=settings.mesh_provider,
+        metrics_server=settings.metrics_server,
+        selector_labels=settings.selector_labels,
+        minimum_interval_seconds=settings.minimum_interval_seconds,
+        unreadable_limit=settings.unreadable_limit,
+    )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,52 @@
+"""People's commands, sent as updates: the answer says what happened, or why not."""
+
+from rich.console import Console
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from worker.temporal import connect, workflow_id
+from workflows.observation import CanaryRef
+from workflows.steering import Command, Reply, Verb
+
+DONE, REFUSED = 0, 1
+
+
+async def steer(verb: Verb, namespace: str, name: str, *, by: str, reason: str, revision: str) -> int:
+    """Send one command to a canary's running rollout and print the answer; returns the exit code."""
+    console, canary = Console(highlight=False), CanaryRef(namespace=namespace, name=name)
+    command = Command(by=by, reason=reason, revision=revision)
+    try:
+        reply = await send(verb, canary, command)
+    except NotFollowed as refused:
+        Console(stderr=True, highlight=False).print(f"[red]refused:[/red] {refused}")
+        return REFUSED
+    console.print(f"canary {canary}: {reply.message} (phase {reply.phase}, weight {reply.weight})")
+    return DONE
+
+
+class NotFollowed(Exception):
+    """The rollout did not take the command; the text says why and what to do."""
+
+
+async def send(verb: Verb, canary: CanaryRef, command: Command) -> Reply:
+    """The rollout's answer.
+
+    Raises:
+        NotFollowed: it was refused, or nothing is under way.
+        TemporalUnfit: Temporal cannot be reached.
+    """
+    client = await connect()
+    handle = client.get_workflow_handle(workflow_id(canary))
+    try:
+        reply: Reply = await handle.execute_update(verb.value, command, result_type=Reply)
+    except WorkflowUpdateFailedError as failed:
+        cause = failed.cause
+        raise NotFollowed(cause.message if isinstance(cause, ApplicationError) else str(cause)) from failed
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotFollowed(
+                f"cannot {verb}: no rollout of {canary} is under way; see `serinus status -n {canary.namespace}`"
+            ) from error
+        raise NotFollowed(f"cannot {verb}: Temporal says: {error.message}") from error
+    return reply

@@ -1,0 +1,90 @@
+"""The connection to Temporal: address, converter, search attributes, workflow ids."""
+
+from collections.abc import Iterable
+
+import structlog
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from tenacity import AsyncRetrying, before_sleep_nothing, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from workflows.console import SEARCH_ATTRIBUTES
+from workflows.observation import CanaryRef
+
+log = structlog.get_logger(__name__)
+
+LOCAL_ADDRESS = "127.0.0.1:7233"
+WORKFLOW = "CanaryRollout"
+SERVER_TYPES = {
+    SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    SearchAttributeIndexedValueType.INT: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
+
+
+class TemporalUnfit(Exception):
+    """Temporal cannot be used as it is; the text says what to change."""
+
+
+def workflow_id(canary: CanaryRef) -> str:
+    """`canary/<namespace>/<name>`: at most one run acts on a canary."""
+    return f"canary/{canary.namespace}/{canary.name}"
+
+
+async def connect(*, patience_seconds: float = 0) -> Client:
+    """Connect as the TEMPORAL_* environment says, to this machine when it says nothing.
+
+    Args:
+        patience_seconds: how long to keep trying while nobody listens.
+
+    Raises:
+        TemporalUnfit: nobody listened in time.
+    """
+    options = ClientConfig.load_client_connect_config()
+    options.setdefault("target_host", LOCAL_ADDRESS)
+    try:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(RuntimeError),
+            stop=stop_after_delay(patience_seconds),
+            wait=wait_exponential(multiplier=0.2, max=5),
+            before_sleep=before_sleep_nothing,
+            reraise=True,
+        ):
+            with attempt:
+                return await Client.connect(data_converter=pydantic_data_converter, **options)
+    except RuntimeError as error:
+        host = options["target_host"]
+        raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error
+    raise AssertionError("tenacity re-raises the last error")
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Make the namespace know our search attributes, and check that it knows them by our types.
+
+    Raises:
+        TemporalUnfit: it has one of them with another type.
+    """
+    wanted = {key.name: SERVER_TYPES[key.indexed_value_type] for key in SEARCH_ATTRIBUTES}
+    listing = ListSearchAttributesRequest(namespace=client.namespace)
+    known = dict((await client.operator_service.list_search_attributes(listing)).custom_attributes)
+    missing = {name: kind for name, kind in wanted.items() if name not in known}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        await client.operator_service.add_search_attributes(request)
+        log.info("search_attributes_registered", names=sorted(missing))
+    _check_types(wanted, known, SEARCH_ATTRIBUTES)
+
+
+def _check_types(
+    wanted: dict[str, IndexedValueType.ValueType],
+    known: dict[str, IndexedValueType.ValueType],
+    keys: Iterable[SearchAttributeKey[str] | SearchAttributeKey[int]],
+) -> None:
+    wrong = [key.name for key in keys if key.name in known and known[key.name] != wanted[key.name]]
+    if wrong:
+        raise TemporalUnfit(
+            f"search attributes {', '.join(wrong)} exist with another type; remove them, "
+            "or set SERINUS_SEARCH_ATTRIBUTES=false"
+        )

@@ -1,0 +1,328 @@
+"""One typed call for every activity, with its time-out and retry policy named for its purpose.
+
+The workflow knows activities by the names and records of this file alone; `activities` implements exactly these.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+from workflows.observation import CanaryRef, Observation, Phase, Plan, Record, Revision
+from workflows.verdict import Check
+
+Answered = TypeVar("Answered")
+
+# -- what activities are told and what they answer ----------------------------------------------------------------
+
+
+class Role(StrEnum):
+    """Which of the two workloads."""
+
+    CANARY = "canary"
+    PRIMARY = "primary"
+
+
+class Note(Record):
+    """One event to be shown on the Canary. Its id is fixed by the workflow, so saying it twice shows it once."""
+
+    id: str
+    text: str
+    at: datetime
+    warning: bool = False
+
+
+class Report(Record):
+    """The workflow's state as the outside shall see it: status, condition, events. None leaves a field alone."""
+
+    canary: CanaryRef
+    phase: Phase
+    weight: int = 0
+    failed_checks: int = 0
+    condition: tuple[str, str] = ("Unknown", "")
+    """Status and message of condition Promoted."""
+    applied: Revision | None = None
+    promoted: Revision | None = None
+    generation: int | None = None
+    config_versions: dict[str, str] | None = None
+    notes: tuple[Note, ...] = ()
+
+
+class Route(Record):
+    """Give the canary `weight` percent of the traffic, the primary the rest, then report it."""
+
+    canary: CanaryRef
+    weight: int = Field(ge=0, le=100)
+    report: Report
+
+
+class Scale(Record):
+    """Bring the target up for analysis, or down to zero, then report it."""
+
+    canary: CanaryRef
+    up: bool
+    report: Report | None = None
+
+
+class Wait(Record):
+    """Return once the workload is ready, or has more available pods than `available`."""
+
+    canary: CanaryRef
+    role: Role
+    available: int = -1
+    """-1: answer with what is lacking as soon as the cluster's view is up to date."""
+
+
+class Ready(Record):
+    """All pods asked for run the present template and are available."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Waiting(Record):
+    """Not yet, but there was progress since; `available` pods are."""
+
+    kind: Literal["waiting"] = "waiting"
+    why: str
+    available: int = 0
+
+
+class Stuck(Record):
+    """The cluster gave up on it (ProgressDeadlineExceeded), or it is gone."""
+
+    kind: Literal["stuck"] = "stuck"
+    why: str
+
+
+Readiness = Annotated[Ready | Waiting | Stuck, Field(discriminator="kind")]
+
+
+class Readying(Record):
+    """The answer of a wait."""
+
+    readiness: Readiness
+
+
+class HookCall(Record):
+    """Call one webhook of the Canary."""
+
+    canary: CanaryRef
+    type: str
+    name: str
+    phase: Phase
+    revision: Revision
+
+
+class HookAnswer(Record):
+    """What the receiver said; `refusal` is empty when it agreed."""
+
+    refusal: str = ""
+    reached: bool = True
+    """False: nobody answered, which says nothing about the release."""
+
+
+class Examination(Record):
+    """Ask every metric and every rollout hook of a step, all at once."""
+
+    canary: CanaryRef
+    revision: Revision
+    canary_since: datetime
+    """When this revision's pods were ready: built-in queries look no further back."""
+
+
+class Findings(Record):
+    """What was found."""
+
+    checks: tuple[Check, ...]
+    waiting: str = ""
+    """Why a workload is not ready at the moment, empty when both are."""
+    waiting_for: Role = Role.CANARY
+    plan: Plan | None = None
+    """As the Canary's spec says now: edits take effect at the next step."""
+
+
+class Promotion(Record):
+    """Copy this revision, and no other, from the target to the primary, then report it."""
+
+    canary: CanaryRef
+    revision: Revision
+    report: Report
+
+
+class PromotionOutcome(StrEnum):
+    """Whether the primary got the template."""
+
+    COPIED = "copied"
+    SUPERSEDED = "superseded"
+    """The target's template or config is no longer the analysed one; the primary was not touched."""
+
+
+class Undone(Record):
+    """After a promotion was taken back."""
+
+    serving: bool
+    """At least one pod of the primary is available, so traffic may go there at once."""
+
+
+# -- how long, how often --------------------------------------------------------------------------------------------
+
+QUICK = timedelta(seconds=20)
+"""A handful of API requests, each bounded by its own time-out."""
+HEARTBEAT = timedelta(seconds=10)
+"""How soon a lost worker is noticed while something waits."""
+PATIENT = timedelta(days=3650)
+"""Waiting has no bound of its own: deadlines are timers of the workflow."""
+CHECKING = timedelta(minutes=5)
+"""Queries and hooks bound themselves; this is for a worker that vanished without a word."""
+HOOK = timedelta(hours=1)
+"""No webhook's own time-out is longer."""
+
+UNTIL_IT_WORKS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+)
+"""A fault outside never decides: the effect is tried until the outside is back."""
+
+NOW_OR_AFTER = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+"""For what writes: never two writers on one route."""
+
+
+class Activity(StrEnum):
+    """The names under which activities are registered."""
+
+    OBSERVE = "observe"
+    CREATE_PRIMARY = "create_primary"
+    OPEN_TRAFFIC = "open_traffic"
+    AWAIT_READY = "await_ready"
+    SCALE = "scale"
+    CALL_HOOK = "call_hook"
+    EXAMINE = "examine"
+    ROUTE = "route"
+    PROMOTE = "promote"
+    UNDO_PROMOTION = "undo_promotion"
+    REPORT = "report"
+    HAND_BACK = "hand_back"
+    RELEASE = "release"
+
+
+async def observe(canary: CanaryRef) -> Observation:
+    """Look at the Canary, its target and its primary."""
+    return await _read(Activity.OBSERVE, canary, Observation, summary="look at the canary and its target")
+
+
+async def create_primary(canary: CanaryRef) -> Revision:
+    """Make the primary workload, its configs, and the Services of both sides; answers which revision it now runs."""
+    return Revision.model_validate(
+        await _write(Activity.CREATE_PRIMARY, canary, Revision, summary="create the primary and its services")
+    )
+
+
+async def open_traffic(canary: CanaryRef) -> None:
+    """Point the apex Service and the routes at the primary; its autoscaler too."""
+    await _write(Activity.OPEN_TRAFFIC, canary, summary="services and routes lead to the primary")
+
+
+async def await_ready(wait: Wait, names: str) -> Ready | Waiting | Stuck:
+    """Wait for pods, woken by the cluster's events."""
+    answer: Readying = await workflow.execute_activity(
+        Activity.AWAIT_READY,
+        wait,
+        result_type=Readying,
+        start_to_close_timeout=PATIENT,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_IT_WORKS,
+        summary=f"wait for {names}",
+    )
+    return answer.readiness
+
+
+async def scale(order: Scale) -> None:
+    """Bring the target up or down."""
+    await _write(Activity.SCALE, order, summary="scale up the canary" if order.up else "scale the canary to zero")
+
+
+async def call_hook(call: HookCall) -> HookAnswer:
+    """Ask one webhook."""
+    answer: HookAnswer = await workflow.execute_activity(
+        Activity.CALL_HOOK,
+        call,
+        result_type=HookAnswer,
+        start_to_close_timeout=HOOK,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_IT_WORKS,
+        summary=f"{call.type} {call.name}",
+    )
+    return answer
+
+
+async def examine(examination: Examination, weight: int) -> Findings:
+    """Ask all checks of a step."""
+    findings: Findings = await workflow.execute_activity(
+        Activity.EXAMINE,
+        examination,
+        result_type=Findings,
+        start_to_close_timeout=CHECKING,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_IT_WORKS,
+        summary=f"checks at weight {weight}",
+    )
+    return findings
+
+
+async def route(order: Route) -> None:
+    """Shift traffic."""
+    await _write(Activity.ROUTE, order, summary=f"weight {order.weight}")
+
+
+async def promote(order: Promotion) -> PromotionOutcome:
+    """Copy the analysed revision to the primary."""
+    return PromotionOutcome(await _write(Activity.PROMOTE, order, str, summary="copy the revision to the primary"))
+
+
+async def undo_promotion(canary: CanaryRef) -> Undone:
+    """Give the primary back the template and configs it had before."""
+    undone: Undone = await _write(Activity.UNDO_PROMOTION, canary, Undone, summary="restore the primary's template")
+    return undone
+
+
+async def report(what: Report) -> None:
+    """Show the state outside."""
+    await _write(Activity.REPORT, what, summary=f"report {what.phase or 'state'}")
+
+
+async def hand_back(canary: CanaryRef) -> bool:
+    """Scale the target up to what the primary runs; False when there is no target left to wait for."""
+    return bool(await _write(Activity.HAND_BACK, canary, bool, summary="scale the target up again"))
+
+
+async def release(canary: CanaryRef) -> None:
+    """Lead the traffic to the target and take the finalizer off."""
+    await _write(Activity.RELEASE, canary, summary="routes lead to the target again")
+
+
+async def _read(activity: Activity, argument: Record, result: type[Answered], *, summary: str) -> Answered:
+    """Reading may be given up at any time."""
+    answer: Answered = await workflow.execute_activity(
+        activity,
+        argument,
+        result_type=result,
+        start_to_close_timeout=QUICK,
+        retry_policy=UNTIL_IT_WORKS,
+        summary=summary,
+    )
+    return answer
+
+
+async def _write(activity: Activity, argument: Record, result: type | None = None, *, summary: str) -> Any:
+    return await workflow.execute_activity(
+        activity,
+        argument,
+        result_type=result,
+        start_to_close_timeout=QUICK,
+        retry_policy=UNTIL_IT_WORKS,
+        cancellation_type=NOW_OR_AFTER,
+        summary=summary,
+    )

@@ -1,0 +1,130 @@
+"""What was seen of a canary: nothing inferred, nothing secret. Made by the observe activity, read by `decide`."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Record(BaseModel):
+    """A value that travels in histories: only ever extended by fields with defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Phase(StrEnum):
+    """`status.phase` of a Canary (flagger.app/v1beta1)."""
+
+    NEW = ""
+    INITIALIZING = "Initializing"
+    INITIALIZED = "Initialized"
+    WAITING = "Waiting"
+    PROGRESSING = "Progressing"
+    WAITING_PROMOTION = "WaitingPromotion"
+    PROMOTING = "Promoting"
+    FINALISING = "Finalising"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TERMINATING = "Terminating"
+    TERMINATED = "Terminated"
+
+
+UNBORN = frozenset({Phase.NEW, Phase.INITIALIZING})
+AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
+PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
+
+
+class CanaryRef(Record):
+    """Which Canary object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name}.{self.namespace}"
+
+
+class Revision(Record):
+    """What a rollout ships: the hash of the pod template, and a checksum for each tracked config."""
+
+    template: str
+    configs: dict[str, str] = Field(default_factory=dict)
+    """`configmap/{name}` or `secret/{name}` to checksum, as in `status.trackedConfigs`."""
+
+
+class Plan(Record):
+    """How the Canary wants its releases analysed, defaults filled in."""
+
+    interval_seconds: float = Field(gt=0)
+    """Between two judgements."""
+    threshold: int = Field(ge=1)
+    """Failed checks that mean rollback."""
+    weights: tuple[int, ...]
+    """The canary's share of traffic at each step, percent, ascending; empty when nothing steps."""
+    deadline_seconds: float = 600
+    """How long pods may take to become ready, from the last progress."""
+    pre_rollout: tuple[str, ...] = ()
+    """Names of hooks, in order."""
+    rollout: tuple[str, ...] = ()
+    post_rollout: tuple[str, ...] = ()
+    unreadable_limit: int = 0
+    """Rounds in a row with unreadable checks that mean rollback; 0: hold for as long as it takes."""
+    skip_analysis: bool = False
+
+
+class Names(Record):
+    """The names that events speak of."""
+
+    canary: str
+    namespace: str
+    target: str
+    kind: str = "Deployment"
+
+    @property
+    def primary(self) -> str:
+        """The workload that serves live traffic."""
+        return f"{self.target}-primary"
+
+
+class Status(Record):
+    """The parts of `status` that decide."""
+
+    phase: Phase = Phase.NEW
+    weight: int = 0
+    failed_checks: int = 0
+    applied: str = ""
+    """`lastAppliedSpec`: template hash of the last revision taken up."""
+    promoted: str = ""
+    """`lastPromotedSpec`: template hash of the revision the primary runs."""
+    configs: dict[str, str] | None = None
+    """`trackedConfigs`."""
+    config_versions: dict[str, str] = Field(default_factory=dict)
+    """`configVersions`."""
+    generation: int = 0
+    """`observedGeneration`: of the Canary when its objects were last reconciled."""
+    message: str = ""
+    """Of condition Promoted."""
+
+
+class Observation(Record):
+    """One look at the Canary, its target and its primary."""
+
+    names: Names
+    found: bool = True
+    """False: the Canary object is gone."""
+    deleting: bool = False
+    """A deletion timestamp stands, and our finalizer holds the object."""
+    suspended: bool = False
+    problem: str = ""
+    """What keeps the canary from anything at all, in a user's words."""
+    plan: Plan | None = None
+    revision: Revision | None = None
+    """Of the target, now."""
+    config_versions: dict[str, str] = Field(default_factory=dict)
+    """resourceVersion of each tracked config."""
+    generation: int = 0
+    status: Status = Field(default_factory=Status)
+    target_found: bool = True
+    primary_serving: bool = False
+    """At least one pod of the primary is available."""
+    primary_is_target: bool = False
+    """The primary's template is the target's, names apart, and its configs are current."""

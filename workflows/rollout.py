@@ -1,0 +1,422 @@
+"""`CanaryRollout`: what happens to a canary, told in the order of its event log. Start reading here.
+
+One run takes a canary from "something changed" back to rest: bootstrap, rollout, reconcile, finalize. It observes,
+decides (`decide.py`), acts (`effects.py`) and reports; it holds no API field, no query and no retry number.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import effects, wording
+    from workflows.decide import (
+        Adopt,
+        Block,
+        Bootstrap,
+        Finalize,
+        Finish,
+        Gone,
+        Move,
+        Reconcile,
+        Rest,
+        RollOut,
+        Suspend,
+        decide,
+    )
+    from workflows.effects import (
+        Examination,
+        Findings,
+        HookAnswer,
+        HookCall,
+        Promotion,
+        PromotionOutcome,
+        Role,
+        Scale,
+        Wait,
+    )
+    from workflows.interruptions import Ended, NotReady, RollBack, Superseded
+    from workflows.observation import PROMOTED, Phase, Revision
+    from workflows.state import Ending, Request
+    from workflows.verdict import COUNTED, Check, judge, worst
+    from workflows.vigil import Vigil
+    from workflows.weights import next_weight
+
+Result = TypeVar("Result")
+CANARY_GONE = "CanaryGone"
+"""Type of the error with which an activity says that the Canary object no longer exists."""
+
+
+@workflow.defn(name="CanaryRollout")
+class CanaryRollout(Vigil):
+    """The life of one canary from a change until it is at rest again."""
+
+    @workflow.init
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self._request = request
+
+    @workflow.run
+    async def run(self, request: Request) -> Ending:  # noqa: ARG002 - taken by __init__, as Temporal asks
+        """Make moves until there is none left, then end: an idle canary costs nothing."""
+        if self.state.analysing:
+            await self._roll_out()
+        while True:
+            self.changed = False
+            try:
+                at_rest = await self._make(decide(await self._observe()))
+            except Ended:
+                continue
+            except ActivityError as error:
+                if not is_gone(error):
+                    raise
+                continue
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if at_rest and not self.changed:
+                return self._ending()
+
+    async def _make(self, move: Move) -> bool:
+        """Make one move; True when nothing is left to do."""
+        match move:
+            case Gone() | Rest():
+                return True
+            case Suspend():
+                await self._say_and_report(wording.suspended())
+                return True
+            case Block(problem=problem):
+                await self._block(problem)
+                return True
+            case Finalize():
+                await self._finalize()
+                return True
+            case Bootstrap():
+                await self._bootstrap()
+            case Adopt(revision=revision):
+                await effects.report(self.report(applied=revision, promoted=revision))
+            case Reconcile():
+                await effects.open_traffic(self.state.canary)
+                await effects.report(self.report())
+            case RollOut(revision=revision):
+                await self._begin(revision)
+                await self._roll_out()
+            case Finish(revision=revision):
+                self.state.revision = revision
+                await self._finish_or_roll_back()
+        return False
+
+    # -- bootstrap ------------------------------------------------------------------------------------------------
+
+    async def _bootstrap(self) -> None:
+        """A ready primary first, then the traffic, and only then is the target scaled to zero."""
+        state = self.state
+        state.phase = Phase.INITIALIZING
+        await effects.report(self.report())
+        state.revision = await effects.create_primary(state.canary)
+        with suppress(Superseded):  # the primary follows the target for as long as nobody is served by it
+            await self._await_first_primary()
+            await effects.open_traffic(state.canary)
+            state.phase, state.waiting = Phase.INITIALIZED, ""
+            self.say(wording.initialized(state.canary))
+            report = self.report(applied=state.revision, promoted=state.revision)
+            await effects.scale(Scale(canary=state.canary, up=False, report=report))
+
+    async def _await_first_primary(self) -> None:
+        """Without a deadline that ends things: there is nothing to go back to."""
+        while True:
+            try:
+                return await self._await_ready(Role.PRIMARY)
+            except NotReady as lacking:
+                names = self.state.names
+                await self._say_and_report(f"{names.primary}.{names.namespace} not ready: {lacking}", warning=True)
+                await self._watching(until=lambda: False, seconds=self._deadline())
+
+    # -- the rollout ----------------------------------------------------------------------------------------------
+
+    async def _begin(self, revision: Revision) -> None:
+        self.state.take_up(revision)
+        self.say(wording.new_revision(self.state.names))
+
+    async def _roll_out(self) -> None:
+        """Until the pinned revision, or the one that superseded it, is promoted or rolled back."""
+        while True:
+            try:
+                await self._analyse_and_promote()
+            except Superseded as newer:
+                await self._restart(newer.revision)
+                continue
+            except RollBack as why:
+                await self._roll_back(str(why))
+            except ActivityError as error:
+                if not is_cancelled_exception(error):
+                    raise
+                await self._roll_back_cancelled()
+            except asyncio.CancelledError:
+                await self._roll_back_cancelled()
+            return
+
+    async def _analyse_and_promote(self) -> None:
+        state = self.state
+        if not state.analysing:
+            await self._scale_up()
+            await self._await_canary()
+            await self._pass_pre_rollout_hooks()
+        if not self._skips_analysis():
+            await self._analyse()
+        await self._promote()
+
+    async def _restart(self, revision: Revision) -> None:
+        """All traffic on the primary while the newer pods come up."""
+        self.say(wording.restarting(self.state.names))
+        self.state.take_up(revision)
+        await self._route(0)
+
+    async def _scale_up(self) -> None:
+        report = self.report(applied=self.state.revision)
+        await effects.scale(Scale(canary=self.state.canary, up=True, report=report))
+
+    async def _await_canary(self) -> None:
+        try:
+            await self._await_ready(Role.CANARY)
+        except NotReady as lacking:
+            raise RollBack(wording.deadline_exceeded(self.state.canary, str(lacking))) from None
+        self.state.canary_since = workflow.now()
+
+    async def _pass_pre_rollout_hooks(self) -> None:
+        """Each once per revision until it agrees; a refusal is a failed check, and is asked again an interval later."""
+        if self._skips_analysis():
+            return
+        self.say(wording.starting_analysis(self.state.names))
+        self._schedule_from_now()
+        for hook in self._plan().pre_rollout:
+            while hook not in self.state.passed_hooks and not self._skips_analysis():
+                await self._ask_before_rollout(hook)
+        self.state.analysing = True
+
+    async def _ask_before_rollout(self, hook: str) -> None:
+        answer = await self._watching(effects.call_hook(self._hook_call("pre-rollout", hook)))
+        if not answer.refusal:
+            self.state.passed_hooks.append(hook)
+            self.state.unreadable_rounds, self.state.halt = 0, ""
+            self.say(wording.hook_passed("pre-rollout", hook))
+            return
+        sentence = wording.hook_failed(self.state.canary, "pre-rollout", hook, answer.refusal)
+        await (self._halt(sentence) if answer.reached else self._hold_unreadable(sentence))
+        await self._until_next_check()
+
+    async def _analyse(self) -> None:
+        """Step by step: hold the weight for an interval, ask, and advance only when everything passed."""
+        if not self.state.weight:
+            await self._watching(until=lambda: not self.state.steering.pause or self._skips_analysis())
+            await self._advance()
+            await self._start_load()
+        while not self._skips_analysis():
+            self._continue_as_new_when_long()
+            await self._until_next_check()
+            if self._skips_analysis():
+                return
+            if await self._passes() and not self.state.steering.pause and not await self._advance():
+                return
+
+    async def _advance(self) -> bool:
+        """Raise the weight; False when the canary has climbed all its steps."""
+        weight = next_weight(self._plan().weights, self.state.weight)
+        if weight is None:
+            return False
+        if not self.state.weight:
+            self._schedule_from_now()
+        self.say(wording.advanced(self.state.canary, weight))
+        await self._route(weight)
+        return True
+
+    async def _start_load(self) -> None:
+        """Call the rollout hooks once before the first judgement, so that load tests have something to show by then."""
+        calls = [effects.call_hook(self._hook_call("rollout", hook)) for hook in self._plan().rollout]
+        if calls:
+            await self._watching(gather(calls))
+
+    async def _passes(self) -> bool:
+        """Ask every check of the step at once; what failed or had no data counts, what was unreadable only holds."""
+        findings = await self._watching(effects.examine(self._examination(), self.state.weight))
+        self.state.plan = findings.plan or self.state.plan
+        self.state.checks = list(findings.checks)
+        if findings.waiting:
+            await self._wait_again(findings)
+            return False
+        deciding = worst(self.state.checks)
+        if deciding is None:
+            self.state.halt, self.state.unreadable_rounds = "", 0
+            return True
+        await self._hold(deciding)
+        return False
+
+    async def _hold(self, check: Check) -> None:
+        sentence = wording.halted(self.state.canary, self.state.names, check)
+        if judge(check) in COUNTED:
+            self.state.unreadable_rounds = 0
+            await self._halt(sentence)
+        else:
+            await self._hold_unreadable(sentence)
+
+    async def _halt(self, sentence: str) -> None:
+        """One more failed check: say why, and roll back when it is one too many."""
+        state = self.state
+        state.failed_checks += 1
+        state.halt = sentence
+        self.say(sentence, warning=True)
+        if state.failed_checks >= self._plan().threshold:
+            raise RollBack(wording.threshold_reached(state.canary, state.failed_checks))
+        await effects.report(self.report())
+
+    async def _hold_unreadable(self, sentence: str) -> None:
+        """Nothing is known about the release: stay, say it once, and obey the limit a user may have set."""
+        state, limit = self.state, self._plan().unreadable_limit
+        state.unreadable_rounds += 1
+        if state.unreadable_rounds == 1:
+            state.halt = sentence
+            await self._say_and_report(sentence, warning=True)
+        if limit and state.unreadable_rounds >= limit:
+            raise RollBack(wording.unreadable_limit_reached(state.canary, state.unreadable_rounds))
+
+    async def _wait_again(self, findings: Findings) -> None:
+        """Pods became unready in the middle: no verdict on the release, but they get no longer than the deadline."""
+        try:
+            await self._await_ready(findings.waiting_for)
+        except NotReady as lacking:
+            raise RollBack(wording.deadline_exceeded(self.state.canary, str(lacking))) from None
+
+    # -- promotion ------------------------------------------------------------------------------------------------
+
+    async def _promote(self) -> None:
+        """Copy exactly what was analysed; the target having changed at the last moment restarts the analysis."""
+        state = self.state
+        revision = self._revision()
+        state.phase, state.halt = Phase.PROMOTING, ""
+        self.say(wording.copying(state.names))
+        order = Promotion(canary=state.canary, revision=revision, report=self.report())
+        if await effects.promote(order) is PromotionOutcome.SUPERSEDED:
+            state.phase = Phase.PROGRESSING
+            seen = await self._observe()
+            raise Superseded(seen.revision) if seen.revision else Ended
+        await self._finish_promotion()
+
+    async def _finish_promotion(self) -> None:
+        """Traffic returns to the primary only when the primary is ready, and only then does the canary go."""
+        state = self.state
+        skipped = self._plan().skip_analysis
+        try:
+            await self._await_ready(Role.PRIMARY)
+        except NotReady as lacking:
+            raise RollBack(wording.promotion_failed(state.names, str(lacking))) from None
+        state.phase = Phase.FINALISING
+        self.say(wording.routing_to_primary())
+        await self._route(0)
+        state.phase = Phase.SUCCEEDED
+        self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
+        report = self.report(promoted=self._revision())
+        await effects.scale(Scale(canary=state.canary, up=False, report=report))
+        await self._call_post_rollout_hooks()
+
+    async def _finish_or_roll_back(self) -> None:
+        self.state.phase = Phase.PROMOTING
+        try:
+            await self._finish_promotion()
+        except RollBack as why:
+            await self._roll_back(str(why))
+
+    # -- rollback -------------------------------------------------------------------------------------------------
+
+    async def _roll_back(self, sentence: str) -> None:
+        """Traffic first, then the pods, then the record of why."""
+        state = self.state
+        self.say(sentence, warning=True)
+        state.halt = f"{state.halt}; {sentence}" if state.halt else sentence
+        state.waiting = ""
+        if state.phase in PROMOTED:
+            await self._take_back_promotion()
+        await self._route(0)
+        state.phase = Phase.FAILED
+        self.say(wording.failed(state.canary), warning=True)
+        await effects.scale(Scale(canary=state.canary, up=False, report=self.report(applied=state.revision)))
+        await self._call_post_rollout_hooks()
+
+    async def _take_back_promotion(self) -> None:
+        """The primary gets its former template again; traffic waits for it only if none of its pods serves."""
+        undone = await effects.undo_promotion(self.state.canary)
+        if not undone.serving:
+            wait = Wait(canary=self.state.canary, role=Role.PRIMARY, available=0)
+            await effects.await_ready(wait, self.state.names.primary)
+
+    async def _roll_back_cancelled(self) -> None:
+        await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"))
+
+    # -- deletion and what blocks -----------------------------------------------------------------------------------
+
+    async def _finalize(self) -> None:
+        """`revertOnDeletion`: the target serves again before anything of ours goes."""
+        state = self.state
+        state.phase = Phase.TERMINATING
+        await self._say_and_report(wording.terminating(state.canary))
+        if await effects.hand_back(state.canary):
+            await self._await_target()
+        await self._say_and_report(wording.terminated(state.canary))
+        await effects.release(state.canary)
+
+    async def _await_target(self) -> None:
+        """Within the deadline: a target that cannot start must not keep the Canary from going."""
+        wait = Wait(canary=self.state.canary, role=Role.CANARY, available=0)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(effects.await_ready(wait, self.state.names.target), self._deadline())
+
+    async def _block(self, problem: str) -> None:
+        """Say it once; the operator starts a new run when something changes."""
+        state = self.state
+        if state.phase is Phase.NEW:
+            state.phase = Phase.INITIALIZING
+        if problem in self.told:
+            return
+        state.halt = problem
+        await self._say_and_report(problem, warning=True)
+
+    # -- small things -----------------------------------------------------------------------------------------------
+
+    async def _call_post_rollout_hooks(self) -> None:
+        """Nothing hangs on them; the first refusal is told and spares the rest."""
+        for hook in self._plan().post_rollout:
+            answer = await effects.call_hook(self._hook_call("post-rollout", hook))
+            if answer.refusal:
+                self.say(wording.post_rollout_failed(hook, answer.refusal), warning=True)
+                break
+            self.say(wording.hook_passed("post-rollout", hook))
+        if self.state.notes:
+            await effects.report(self.report())
+
+    def _hook_call(self, kind: str, name: str) -> HookCall:
+        state = self.state
+        return HookCall(canary=state.canary, type=kind, name=name, phase=state.phase, revision=self._revision())
+
+    def _examination(self) -> Examination:
+        since = self.state.canary_since or workflow.now()
+        return Examination(canary=self.state.canary, revision=self._revision(), canary_since=since)
+
+    def _continue_as_new_when_long(self) -> None:
+        if workflow.info().is_continue_as_new_suggested() and not self.state.notes:
+            state = self.state.model_copy(deep=True)
+            workflow.continue_as_new(self._request.model_copy(update={"state": state}))
+
+    def _ending(self) -> Ending:
+        state = self.state
+        return Ending(phase=state.phase, revision=state.revision.template if state.revision else "", reason=state.halt)
+
+
+async def gather(calls: list[Coroutine[Any, Any, HookAnswer]]) -> list[HookAnswer]:
+    """As `asyncio.gather`, as a coroutine."""
+    return list(await asyncio.gather(*calls))
+
+
+def is_gone(error: ActivityError) -> bool:
+    """Whether an activity found the Canary object deleted."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == CANARY_GONE

@@ -1,0 +1,111 @@
+"""The one record that continues: what a rollout knows of itself, across continue-as-new and in answer to queries."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from workflows.effects import Note
+from workflows.observation import CanaryRef, Names, Phase, Plan, Record, Revision
+from workflows.steering import Steering
+from workflows.verdict import Check
+
+LOG_LENGTH = 50
+
+
+class State(BaseModel):
+    """Of one workflow run; everything a fresh worker needs to go on, and everything a person may ask."""
+
+    canary: CanaryRef
+    names: Names
+    phase: Phase = Phase.NEW
+    generation: int = 0
+    config_versions: dict[str, str] | None = None
+    plan: Plan | None = None
+    revision: Revision | None = None
+    """Pinned: what is analysed, and the only thing that may be promoted."""
+    weight: int = 0
+    """The canary's share of traffic, percent."""
+    failed_checks: int = 0
+    unreadable_rounds: int = 0
+    """In a row."""
+    passed_hooks: list[str] = Field(default_factory=list)
+    """Pre-rollout hooks that agreed to this revision; they are not asked again."""
+    analysing: bool = False
+    """The canary is ready and its hooks passed: a continued run goes on from here."""
+    canary_since: datetime | None = None
+    next_check: datetime | None = None
+    checks: list[Check] = Field(default_factory=list)
+    """Of the last step."""
+    halt: str = ""
+    """Why the last step did not advance; empty when it did."""
+    waiting: str = ""
+    """What a wait still lacks."""
+    steering: Steering = Field(default_factory=Steering)
+    notes: list[Note] = Field(default_factory=list)
+    """Said, but not yet shown outside."""
+    said: int = 0
+    log: list[str] = Field(default_factory=list)
+    """The last sentences, oldest first."""
+
+    def take_up(self, revision: Revision) -> None:
+        """Begin anew with this revision: counters, hooks and commands of the former one are void."""
+        pause = self.steering.pause
+        self.revision, self.phase = revision, Phase.PROGRESSING
+        self.weight = self.failed_checks = self.unreadable_rounds = 0
+        self.passed_hooks, self.checks = [], []
+        self.analysing, self.halt, self.waiting = False, "", ""
+        self.canary_since = self.next_check = None
+        self.steering = Steering(pause=pause)
+
+
+class Request(Record):
+    """What a workflow is started with."""
+
+    canary: CanaryRef
+    state: State | None = None
+    """Of the run that this one continues."""
+    visibility: bool = True
+    """Keep search attributes; off where a Temporal namespace does not allow to register them."""
+
+
+class Ending(Record):
+    """How a run came to rest: the line in the canary's release history."""
+
+    phase: Phase
+    revision: str = ""
+    """Template hash."""
+    reason: str = ""
+    """Why it failed, or what blocks it."""
+
+
+class StatusAnswer(Record):
+    """The answer to query `status`."""
+
+    canary: str
+    target: str
+    phase: Phase
+    weight: int
+    failed_checks: int
+    threshold: int
+    revision: str
+    halt: str
+    waiting: str
+    paused_by: str | None
+    next_check: datetime | None
+    log: tuple[str, ...]
+
+
+class PlanAnswer(Record):
+    """The answer to query `plan`."""
+
+    weights: tuple[int, ...]
+    interval_seconds: float
+    threshold: int
+    deadline_seconds: float
+    hooks: tuple[str, ...]
+
+
+class ChecksAnswer(Record):
+    """The answer to query `checks`."""
+
+    checks: tuple[Check, ...]

@@ -1,0 +1,191 @@
+"""Waiting without ever being deaf: to a person, to a newer revision, to a deletion.
+
+`CanaryRollout` inherits from it; nothing here knows the order of a rollout.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import effects, wording
+from workflows.console import Console
+from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
+from workflows.interruptions import Ended, NotReady, RollBack, Superseded
+from workflows.observation import PROMOTED, UNBORN, Observation, Plan, Revision
+
+Result = TypeVar("Result")
+
+
+class Vigil(Console):
+    """Every wait of a rollout goes through here."""
+
+    told = ""
+    """The message of condition Promoted when the canary was last looked at."""
+
+    async def _await_ready(self, role: Role) -> None:
+        """Until the workload is ready; every progress of its pods buys a new deadline."""
+        names = self.state.names
+        workload = names.target if role is Role.CANARY else names.primary
+        available, lacking = -1, "its pods are not seen yet"
+        while True:
+            wait = Wait(canary=self.state.canary, role=role, available=available)
+            try:
+                readiness = await self._watching(effects.await_ready(wait, workload), seconds=self._deadline())
+            except TimeoutError:
+                raise NotReady(lacking) from None
+            match readiness:
+                case Ready():
+                    self.state.waiting = ""
+                    return
+                case Stuck(why=why):
+                    raise NotReady(why)
+                case Waiting(why=why, available=now):
+                    available, lacking = now, why
+                    self.state.waiting = wording.waiting(workload, names.namespace, why)
+                    self.say(self.state.waiting)
+
+    async def _until_next_check(self) -> None:
+        """A durable timer on a fixed schedule, cut short by a promotion by hand."""
+        state, interval = self.state, timedelta(seconds=self._plan().interval_seconds)
+        now = workflow.now()
+        due = state.next_check or now + interval
+        with suppress(TimeoutError):
+            await self._watching(until=self._skips_analysis, seconds=max(0.0, (due - now).total_seconds()))
+        later = due + interval
+        state.next_check = later if later > workflow.now() else workflow.now() + interval
+
+    def _schedule_from_now(self) -> None:
+        self.state.next_check = workflow.now() + timedelta(seconds=self._plan().interval_seconds)
+
+    async def _watching(
+        self,
+        work: Coroutine[Any, Any, Result] | None = None,
+        *,
+        until: Callable[[], bool] = lambda: False,
+        seconds: float | None = None,
+    ) -> Result:
+        """Await work (or a condition), but act at once on an abort, a newer revision or a deletion.
+
+        Raises:
+            RollBack: somebody aborted, or the target is gone.
+            Superseded: the target has a newer revision.
+            Ended: the Canary is gone or being deleted.
+            TimeoutError: `seconds` passed.
+        """
+        task = asyncio.create_task(work) if work else None
+        due = workflow.time() + seconds if seconds is not None else None
+        try:
+            while True:
+                left = None if due is None else max(0.001, due - workflow.time())
+                await workflow.wait_condition(lambda: self._stirs() or until() or done(task), timeout=_delta(left))
+                await self._attend()
+                if task and task.done():
+                    return task.result()
+                if task is None and until():
+                    return None  # type: ignore[return-value]  # a condition has no result
+        finally:
+            if task and not task.done():
+                task.cancel()
+                with suppress(asyncio.CancelledError, ActivityError):
+                    await task
+
+    def _stirs(self) -> bool:
+        return self.changed or self._must_abort() or bool(self.state.notes)
+
+    def _must_abort(self) -> bool:
+        return self.state.steering.abort is not None
+
+    async def _attend(self) -> None:
+        """Whatever stirred: an abort goes first, then a change, then what was said and not yet shown."""
+        if abort := self.state.steering.abort:
+            raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason))
+        if self.changed:
+            await self._reconsider()
+        if self.state.notes:
+            await effects.report(self.report())
+
+    async def _reconsider(self) -> None:
+        """Look again in the middle of things, and go on unless what was seen forbids it."""
+        self.changed = False
+        seen = await self._observe()
+        if not seen.found or seen.deleting:
+            raise Ended
+        if seen.suspended:
+            await self._stay_suspended()
+            return
+        if self.state.phase in PROMOTED:
+            await self._shield_from_unanalysed(seen)
+            return
+        if not seen.target_found and self.state.phase not in UNBORN:
+            raise RollBack(wording.target_missing(self.state.canary, seen.problem))
+        if seen.problem:
+            self.say(seen.problem, warning=True)
+        if seen.revision and seen.revision != self.state.revision:
+            raise Superseded(seen.revision)
+
+    async def _stay_suspended(self) -> None:
+        await self._say_and_report(wording.suspended())
+        await workflow.wait_condition(lambda: self.changed or self._must_abort())
+        await self._attend()
+
+    async def _shield_from_unanalysed(self, seen: Observation) -> None:
+        """During a promotion a newer revision gets no traffic; it has its own rollout afterwards."""
+        if seen.revision != self.state.revision and seen.primary_serving and self.state.weight:
+            await self._route(0)
+
+    # -- looking and telling -----------------------------------------------------------------------------------------
+
+    async def _observe(self) -> Observation:
+        seen = await effects.observe(self.state.canary)
+        state = self.state
+        if seen.found:
+            state.names, state.generation = seen.names, seen.generation
+            state.config_versions = seen.config_versions
+            state.plan = seen.plan or state.plan
+            self.told = seen.status.message
+            if state.revision is None:
+                state.phase, state.weight = seen.status.phase, seen.status.weight
+                state.failed_checks = seen.status.failed_checks
+        return seen
+
+    async def _route(self, weight: int) -> None:
+        self.state.weight = weight
+        await effects.route(Route(canary=self.state.canary, weight=weight, report=self.report()))
+
+    async def _say_and_report(self, sentence: str, *, warning: bool = False) -> None:
+        self.say(sentence, warning=warning)
+        await effects.report(self.report())
+
+    # -- what the state must hold by now ------------------------------------------------------------------------------
+
+    def _plan(self) -> Plan:
+        plan = self.state.plan
+        if plan is None:
+            raise ApplicationError("no plan before the first observation", non_retryable=True)
+        return plan
+
+    def _revision(self) -> Revision:
+        revision = self.state.revision
+        if revision is None:
+            raise ApplicationError("no revision is pinned", non_retryable=True)
+        return revision
+
+    def _deadline(self) -> float:
+        return self.state.plan.deadline_seconds if self.state.plan else 600.0
+
+    def _skips_analysis(self) -> bool:
+        return self._plan().skip_analysis or self.state.steering.promote is not None
+
+
+def done(task: asyncio.Task[Any] | None) -> bool:
+    """Whether there is a task, and it ended."""
+    return task is not None and task.done()
+
+
+def _delta(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)

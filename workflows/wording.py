@@ -1,0 +1,262 @@
+"""Every sentence a user reads in an event or a condition, made from values.
+
+The texts are those of Flagger's events, which dashboards and scripts know. Where one differs, the reason stands
+beside it.
+"""
+
+from workflows.observation import CanaryRef, Names, Phase
+from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, measured
+
+# -- bootstrap and rest ---------------------------------------------------------------------------------------------
+
+
+def initialized(canary: CanaryRef) -> str:
+    """The primary serves, the target is at zero."""
+    return f"Initialization done! {canary}"
+
+
+def suspended() -> str:
+    """`spec.suspend` is set."""
+    return "skipping canary run as object is suspended"
+
+
+def terminating(canary: CanaryRef) -> str:
+    """The finalizer starts."""
+    return f"Terminating canary {canary}"
+
+
+def terminated(canary: CanaryRef) -> str:
+    """The finalizer is done."""
+    return f"Terminated canary {canary}"
+
+
+# -- the rollout, in order ------------------------------------------------------------------------------------------
+
+
+def new_revision(names: Names) -> str:
+    """A rollout begins."""
+    return f"New revision detected! Scaling up {names.target}.{names.namespace}"
+
+
+def restarting(names: Names) -> str:
+    """A newer revision came in the middle."""
+    return f"New revision detected! Restarting analysis for {names.target}.{names.namespace}"
+
+
+def waiting(workload: str, namespace: str, why: str) -> str:
+    """Pods are not ready yet; `why` is `0 of 1 updated replicas are available` or the like."""
+    return f"Waiting for {workload}.{namespace} rollout to finish: {why}"
+
+
+def starting_analysis(names: Names) -> str:
+    """The canary is ready to be looked at."""
+    return f"Starting canary analysis for {names.target}.{names.namespace}"
+
+
+def hook_passed(kind: str, hook: str) -> str:
+    """`kind` is the webhook's type; only its first letter is raised."""
+    return f"{kind.capitalize()} check {hook} passed"
+
+
+def hook_failed(canary: CanaryRef, kind: str, hook: str, why: str) -> str:
+    """A hook that gates said no, or could not be asked."""
+    return f"Halt {canary} advancement {kind} check {hook} failed {why}"
+
+
+def post_rollout_failed(hook: str, why: str) -> str:
+    """A hook after the end failed; nothing hangs on it."""
+    return f"Post-rollout hook {hook} failed {why}"
+
+
+def advanced(canary: CanaryRef, weight: int) -> str:
+    """The canary's share of traffic was raised to `weight` percent."""
+    return f"Advance {canary} canary weight {weight}"
+
+
+def copying(names: Names) -> str:
+    """The analysed template goes to the primary."""
+    return f"Copying {names.target}.{names.namespace} template spec to {names.primary}.{names.namespace}"
+
+
+def routing_to_primary() -> str:
+    """The primary runs the new revision and takes all traffic."""
+    return "Routing all traffic to primary"
+
+
+def completed(names: Names) -> str:
+    """The end of a good release."""
+    return f"Promotion completed! Scaling down {names.target}.{names.namespace}"
+
+
+def completed_without_analysis(names: Names) -> str:
+    """The end of a release with `skipAnalysis`."""
+    return f"Promotion completed! Canary analysis was skipped for {names.target}.{names.namespace}"
+
+
+# -- halts and rollback ---------------------------------------------------------------------------------------------
+
+
+def threshold_reached(canary: CanaryRef, failed_checks: int) -> str:
+    """Too many failed checks."""
+    return f"Rolling back {canary} failed checks threshold reached {failed_checks}"
+
+
+def deadline_exceeded(canary: CanaryRef, why: str) -> str:
+    """Pods were not ready in time."""
+    return f"Rolling back {canary} progress deadline exceeded {why}"
+
+
+def unreadable_limit_reached(canary: CanaryRef, rounds: int) -> str:
+    """The user asked not to hold for ever while checks cannot be read (Serinus only)."""
+    return f"Rolling back {canary} checks were unreadable {rounds} times in a row"
+
+
+def aborted(canary: CanaryRef, by: str, reason: str) -> str:
+    """A person ended the rollout (Serinus only)."""
+    return f"Rolling back {canary} aborted{_by(by)}{_because(reason)}"
+
+
+def target_missing(canary: CanaryRef, problem: str) -> str:
+    """The target was deleted in the middle (Serinus only)."""
+    return f"Rolling back {canary} {problem}"
+
+
+def promotion_failed(names: Names, why: str) -> str:
+    """The primary did not become ready with the new template."""
+    return f"Promotion of {names.target}.{names.namespace} failed, primary not ready: {why}"
+
+
+def failed(canary: CanaryRef) -> str:
+    """The end of every rollback."""
+    return f"Canary failed! Scaling down {canary}"
+
+
+def halted(canary: CanaryRef, names: Names, check: Check) -> str:
+    """Why a step does not advance, from the check that decides."""
+    match check.answer:
+        case NoData(detail=detail):
+            return _no_values(names, check, detail)
+        case Unreadable(sentence=sentence) if sentence:
+            return sentence
+        case Unreadable(detail=detail) if check.question is not Question.HOOK:
+            return _query_failed(check, detail)
+        case Objected(detail=detail) | Unreadable(detail=detail):
+            return f"Halt {canary} advancement external check {check.name} failed {detail}"
+        case Value(value=value):
+            return f"Halt {canary} advancement {_subject(check)} {_comparison(check, value)}"
+        case _:
+            return ""
+
+
+def _no_values(names: Names, check: Check, detail: str) -> str:
+    match check.question:
+        case Question.SUCCESS_RATE | Question.DURATION:
+            # The hint behind the colon is ours; Flagger repeats "no values found" there.
+            return (
+                f"Halt advancement no values found for {check.provider} metric {check.name} "
+                f"probably {names.target}.{names.namespace} is not receiving traffic: {detail}"
+            )
+        case Question.TEMPLATE:
+            return f"Halt advancement no values found for custom metric: {check.name}: {detail}"
+        case _:
+            return f"Halt advancement no values found for metric: {check.name}"
+
+
+def _query_failed(check: Check, detail: str) -> str:
+    match check.question:
+        case Question.SUCCESS_RATE | Question.DURATION:
+            return f"Prometheus query failed: {detail}"
+        case Question.QUERY:
+            return f"Prometheus query failed for {check.name}: {detail}"
+        case Question.TEMPLATE:
+            return f"Metric query failed for {check.name}: {detail}"
+        case _:
+            return detail
+
+
+def _subject(check: Check) -> str:
+    match check.question:
+        case Question.SUCCESS_RATE:
+            return "success rate"
+        case Question.DURATION:
+            return "request duration"
+        case _:
+            return check.name
+
+
+def _comparison(check: Check, value: float) -> str:
+    """`69.17% < 99%`, `1.515s > 500ms`, `6.20 > 3`: the value beside the bound it broke."""
+    seen = measured(check.question, value)
+    if check.minimum is not None and not seen >= check.minimum:
+        return f"{_shown(check, seen)} < {_bound(check, check.minimum)}"
+    return f"{_shown(check, seen)} > {_bound(check, check.maximum or 0)}"
+
+
+def _shown(check: Check, value: float) -> str:
+    if check.question is Question.DURATION:
+        return milliseconds(value)
+    return f"{value:.2f}%" if check.question is Question.SUCCESS_RATE else f"{value:.2f}"
+
+
+def _bound(check: Check, bound: float) -> str:
+    if check.question is Question.DURATION:
+        return milliseconds(bound)
+    return f"{bound:g}%" if check.question is Question.SUCCESS_RATE else f"{bound:g}"
+
+
+def milliseconds(value: float) -> str:
+    """A duration as Go prints it: `500ms`, `1.515s`, `1m1.5s`."""
+    minutes, rest = divmod(int(value), 60_000)
+    if not minutes:
+        return f"{rest}ms" if rest < 1000 else f"{rest / 1000:g}s"
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + f"{minutes}m{rest / 1000:g}s"
+
+
+# -- people ---------------------------------------------------------------------------------------------------------
+
+
+def paused(canary: CanaryRef, by: str, reason: str) -> str:
+    """A person holds the weight where it is (Serinus only)."""
+    return f"Pause {canary} advancement{_by(by)}{_because(reason)}"
+
+
+def resumed(canary: CanaryRef, by: str) -> str:
+    """A person lets the rollout go on (Serinus only)."""
+    return f"Resume {canary} advancement{_by(by)}"
+
+
+def promoted_by_hand(canary: CanaryRef, by: str, reason: str) -> str:
+    """A person ends the analysis early (Serinus only)."""
+    return f"Promote {canary} without further analysis{_by(by)}{_because(reason)}"
+
+
+def _by(by: str) -> str:
+    return f" by {by}" if by else ""
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+# -- the condition Promoted -----------------------------------------------------------------------------------------
+
+CONDITIONS = {
+    Phase.INITIALIZING: ("Unknown", "New {kind} detected, starting initialization."),
+    Phase.INITIALIZED: ("True", "{kind} initialization completed."),
+    Phase.WAITING: ("Unknown", "Waiting for approval."),
+    Phase.WAITING_PROMOTION: ("Unknown", "Waiting for approval."),
+    Phase.PROGRESSING: ("Unknown", "New revision detected, progressing canary analysis."),
+    Phase.PROMOTING: ("Unknown", "Canary analysis completed, starting primary rolling update."),
+    Phase.FINALISING: ("Unknown", "Canary analysis completed, routing all traffic to primary."),
+    Phase.SUCCEEDED: ("True", "Canary analysis completed successfully, promotion finished."),
+    Phase.FAILED: ("False", "Canary analysis failed, {kind} scaled to zero."),
+    Phase.TERMINATING: ("Unknown", "Terminating, handing the traffic back to the target."),
+}
+
+
+def condition(phase: Phase, names: Names, why: str) -> tuple[str, str]:
+    """Status (`True`, `False`, `Unknown`) and message of condition Promoted; `why` is what made it halt or fail."""
+    status, message = CONDITIONS.get(phase, ("Unknown", ""))
+    sentence = message.format(kind=names.kind)
+    return status, f"{sentence} {why}".strip()
