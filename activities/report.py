@@ -30,19 +30,16 @@ class Reporter:
 
     @activity.defn(name=Activity.REPORT)
     async def report(self, what: Report) -> None:
-        """Patch the status, then show the events; a Canary that is gone needs neither."""
+        """Show the events, then patch the status: who waits for a phase finds its events there."""
         path = CANARIES.path(what.canary.namespace, what.canary.name)
         try:
             raw = await self._bench.cluster.get(path)
-            patch = status_patch(raw, what, now())
-            if patch:
-                raw = await amend(
-                    self._bench.cluster, f"{path}/status", lambda canary: status_patch(canary, what, now())
-                )
-        except NotFound:
+            for note in what.notes:
+                await self.show(raw, what.canary, note)
+            if status_patch(raw, what, now()):
+                await amend(self._bench.cluster, f"{path}/status", lambda canary: status_patch(canary, what, now()))
+        except NotFound:  # a Canary that is gone needs no report
             return
-        for note in what.notes:
-            await self.show(raw, what.canary, note)
 
     async def show(self, raw: Json, ref: CanaryRef, note: Note) -> None:
         """Create the Event; its name is the note's, so that a second try finds it there."""

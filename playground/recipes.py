@@ -11,7 +11,7 @@ from pathlib import Path
 
 MODULES = Path(__file__).parent / "modules"
 KUBERNETES = "1.37.2"
-PROMETHEUS = "3.16.0"
+PROMETHEUS = "3.15.1"
 STRIPPED = "-s -w"
 # Every go command gets these; a non-empty GOFLAGS also replaces what the user's environment or `go env -w` says.
 GO_FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-modcacherw")

@@ -55,13 +55,13 @@ class World:
         """Processes that ended although nobody asked them to, oldest first."""
         self._faulted = asyncio.Event()
         self._lock = AsyncExitStack()
-        self.etcd = Etcd(binaries.etcd, self.folder, self._on_exit)
-        self.apiserver = ApiServer(binaries.kube_apiserver, self.folder, self._on_exit)
-        self.controller_manager = ControllerManager(binaries.kube_controller_manager, self.folder, self._on_exit)
-        self.scheduler = Scheduler(binaries.kube_scheduler, self.folder, self._on_exit)
-        self.kwok = Kwok(binaries.kwok, self.folder, self._on_exit)
-        self.temporal = Temporal(binaries.temporal, self.folder, self._on_exit)
-        self.prometheus = Prometheus(binaries.prometheus, self.folder, self._on_exit)
+        self.etcd = Etcd(binaries.etcd, self.folder, self.on_exit)
+        self.apiserver = ApiServer(binaries.kube_apiserver, self.folder, self.on_exit)
+        self.controller_manager = ControllerManager(binaries.kube_controller_manager, self.folder, self.on_exit)
+        self.scheduler = Scheduler(binaries.kube_scheduler, self.folder, self.on_exit)
+        self.kwok = Kwok(binaries.kwok, self.folder, self.on_exit)
+        self.temporal = Temporal(binaries.temporal, self.folder, self.on_exit)
+        self.prometheus = Prometheus(binaries.prometheus, self.folder, self.on_exit)
         self.prometheus.targets = tuple(scrape)
 
     # -- addresses ------------------------------------------------------------------------------------------------
@@ -159,7 +159,8 @@ class World:
         """
         return await kubectl(self.binaries.kubectl, words, environment=self.env, manifest=manifest)
 
-    def _on_exit(self, fault: ProcessExited) -> None:
+    def on_exit(self, fault: ProcessExited) -> None:
+        """Note that a process ended although nobody asked it to; `watch` raises it."""
         self.faults.append(fault)
         self._faulted.set()
 

@@ -59,6 +59,11 @@ class Watches:
     async def __aexit__(self, *_: object) -> None:
         await self._running.aclose()
 
+    @property
+    def are_synced(self) -> bool:
+        """Whether `synced` would return at once."""
+        return all(informer.is_synced for informer in self.all)
+
     async def synced(self) -> None:
         """Return once every cache holds its collection."""
         await asyncio.gather(*(informer.synced() for informer in self.all))
@@ -159,9 +164,9 @@ class Operator:
         now = fingerprint(canary, target, versions)
         if self._seen.get(key) == now:
             return
+        self._seen[key] = now  # before the signal, so that the next change of the same canary is not taken for this one
         if reason := wants_run(canary, target, versions):
             await self._signal(CanaryRef(namespace=key[0], name=key[1]), reason)
-        self._seen[key] = now
 
     def _versions(self, namespace: str, target: Json | None) -> Versions:
         """ResourceVersions of the configs that the target refers to and that exist."""

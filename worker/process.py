@@ -16,6 +16,7 @@ from activities.faults import FaultInterceptor
 from activities.registry import activities
 from activities.report import Reporter
 from k8s.client import Cluster
+from worker.health import serving_health
 from worker.operator import Operator, Watches
 from worker.settings import WorkerSettings
 from worker.temporal import connect, register_search_attributes
@@ -40,6 +41,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         Cluster.connect(settings.kubeconfig) as cluster,
         Watches(cluster, settings.namespace) as watches,
         httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as http,
+        serving_health(settings.host, settings.port, lambda: watches.are_synced),
     ):
         client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS)
         if settings.temporal.search_attributes:

@@ -58,6 +58,10 @@ class WorkerSettings(BaseSettings):
     """Shorter analysis intervals are raised to this; Flagger's is 10."""
     unreadable_limit: int = Field(default=0, ge=0)
     """Rounds of unreadable checks in a row that mean rollback; 0: hold for as long as it takes."""
+    host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
+    """Address of /healthz and /readyz."""
+    port: int = Field(default=8080, ge=1, le=65535)
+    """Port of /healthz and /readyz. Flagger's default."""
     temporal: TemporalSettings = Field(default_factory=TemporalSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 

@@ -36,7 +36,12 @@ async def send(verb: Verb, canary: CanaryRef, command: Command) -> Reply:
         NotFollowed: it was refused, or nothing is under way.
         TemporalUnfit: Temporal cannot be reached.
     """
-    client = await connect()
+    return await send_to("", verb, canary, command)
+
+
+async def send_to(address: str, verb: Verb, canary: CanaryRef, command: Command) -> Reply:
+    """As `send`, to the Temporal at an address (host and port) rather than to the environment's."""
+    client = await connect(address=address)
     handle = client.get_workflow_handle(workflow_id(canary))
     try:
         reply: Reply = await handle.execute_update(verb.value, command, result_type=Reply)

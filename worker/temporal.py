@@ -33,17 +33,18 @@ def workflow_id(canary: CanaryRef) -> str:
     return f"canary/{canary.namespace}/{canary.name}"
 
 
-async def connect(*, patience_seconds: float = 0) -> Client:
+async def connect(*, patience_seconds: float = 0, address: str = "") -> Client:
     """Connect as the TEMPORAL_* environment says, to this machine when it says nothing.
 
     Args:
         patience_seconds: how long to keep trying while nobody listens.
+        address: host and port; empty: as the environment says.
 
     Raises:
         TemporalUnfit: nobody listened in time.
     """
     options = ClientConfig.load_client_connect_config()
-    options.setdefault("target_host", LOCAL_ADDRESS)
+    options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(RuntimeError),

@@ -1,6 +1,7 @@
 """What is built, and when the cache still holds it."""
 
 import platform
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from playground import recipes
 from playground.recipes import RECIPES, Recipe, UnsupportedMachine, this_machine
+from playground.versions import OLDEST_GO
 
 LINUX = ("linux", "amd64")
 
@@ -58,6 +60,14 @@ def test_the_version_told_is_the_version_pinned(recipe: Recipe) -> None:
     told = next(word.rstrip(":,") for word in recipe.what.split() if word[0].isdigit())
     pinned = told.replace("3.", "0.3", 1) if recipe.name == "prometheus" else told  # Prometheus 3.16.0 is v0.316.0
     assert f" v{pinned}" in (recipe.folder / "go.mod").read_text()
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_no_module_needs_a_newer_go_than_the_oldest_accepted(recipe: Recipe) -> None:
+    """Else a Go that was found good enough, or the one from the package index, would refuse to build it."""
+    needed = re.search(r"^go (\d+)\.(\d+)(?:\.(\d+))?$", (recipe.folder / "go.mod").read_text(), re.MULTILINE)
+    assert needed is not None
+    assert tuple(int(part or 0) for part in needed.groups()) <= OLDEST_GO
 
 
 def test_an_unknown_processor_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,143 @@
+"""The guide's stories, told on a stage: a good release, a faulty one, one that is steered by hand.
+
+Each scenario is a coroutine that returns what was measured, or raises `StoryWentWrong` when it did not go as told.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playground.stage import Stage
+from playground.traffic import Traffic
+from playground.watcher import CanaryWatcher
+from worker.steer import send_to
+from workflows.observation import CanaryRef
+from workflows.steering import Command, Verb
+
+NAMESPACE, NAME = "test", "podinfo"
+CANARY = CanaryRef(namespace=NAMESPACE, name=NAME)
+IMAGE = "ghcr.io/stefanprodan/podinfo"
+CANARY_URL = "http://podinfo-canary.test:9898"
+BOOTSTRAP_SECONDS, DETECTION_SECONDS, END_SECONDS = 60.0, 20.0, 120.0
+FAULTS_PER_SECOND = 8.0
+FAULTY_FROM_WEIGHT = 15
+
+Say = Callable[[str], None]
+
+
+class StoryWentWrong(Exception):
+    """The story did not go as told; the text says where."""
+
+
+@dataclass(frozen=True)
+class Storyteller:
+    """What every scenario needs."""
+
+    stage: Stage
+    watcher: CanaryWatcher
+    say: Say
+    interval_seconds: float
+
+    async def release(self) -> str:
+        """Set the next image version on the target; returns it once the rollout began."""
+        version = next_version(self.watcher.image("podinfo-primary"), self.watcher.image("podinfo"))
+        image = f"{IMAGE}:{version}"
+        self.watcher.events.clear()
+        self.say(f"kubectl -n test set image deployment/podinfo podinfod={image}")
+        started = time.monotonic()
+        await self.stage.world.kubectl("-n", NAMESPACE, "set", "image", "deployment/podinfo", f"podinfod={image}")
+        await self.watcher.until_event("New revision detected!", seconds=DETECTION_SECONDS)
+        self.say(f"noticed within {time.monotonic() - started:.2f} s")
+        return image
+
+
+async def bootstrap(teller: Storyteller) -> None:
+    """The primary serves, the target idles at zero."""
+    await teller.watcher.until_phase("Initialized", "Succeeded", "Failed", seconds=BOOTSTRAP_SECONDS)
+    require(teller.watcher.image("podinfo-primary") != "", "podinfo-primary exists")
+
+
+async def promote(teller: Storyteller) -> None:
+    """A good release climbs its steps and becomes the primary, without one failed request."""
+    watcher = teller.watcher
+    async with Traffic("http://podinfo.test:9898/", proxy=teller.stage.proxy, per_second=5) as users:
+        started = time.monotonic()
+        image = await teller.release()
+        await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+        took = time.monotonic() - started
+        await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
+    require(watcher.phase == "Succeeded", f"the good release is promoted, not {watcher.phase}: {watcher.texts}")
+    require(watcher.image("podinfo-primary") == image, "the primary runs the new image")
+    require(users.failed == 0, f"no user's request failed: {dict(users.answers)}")
+    teller.say(timing(watcher, took, teller.interval_seconds))
+    teller.say(f"users of podinfo.test: {users.total} requests, {users.failed} failed")
+
+
+async def rollback(teller: Storyteller) -> None:
+    """A release that starts failing is halted with the reason, and rolled back at the threshold."""
+    watcher = teller.watcher
+    before = watcher.image("podinfo-primary")
+    await teller.release()
+    await watcher.until(
+        lambda: watcher.weight >= FAULTY_FROM_WEIGHT, seconds=END_SECONDS, what=f"weight {FAULTY_FROM_WEIGHT}"
+    )
+    teller.say(f"now it fails: curl {CANARY_URL}/status/500, {FAULTS_PER_SECOND:.0f} times a second")
+    faults = Traffic(f"{CANARY_URL}/status/500", proxy=teller.stage.proxy, per_second=FAULTS_PER_SECOND)
+    async with faults:
+        await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+    await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
+    require(watcher.phase == "Failed", f"the faulty release is rolled back, not {watcher.phase}: {watcher.texts}")
+    require(watcher.weight == 0, "all traffic is on the primary")
+    require(watcher.image("podinfo-primary") == before, "the primary still runs the former image")
+    halts = [text for text in watcher.texts if "advancement success rate" in text]
+    require(bool(halts), f"a halt names the success rate: {watcher.texts}")
+
+
+async def manual(teller: Storyteller) -> None:
+    """A person pauses a rollout, looks, lets it go on, and promotes it early."""
+    watcher = teller.watcher
+    image = await teller.release()
+    await watcher.until(lambda: watcher.weight > 0, seconds=END_SECONDS, what="the first weight")
+    await _steer(teller, Verb.PAUSE, "looking at the logs")
+    held = watcher.weight
+    checked = len(watcher.events)
+    await watcher.until_event("Pause", seconds=DETECTION_SECONDS)
+    await _steer(teller, Verb.RESUME, "")
+    await watcher.until(lambda: watcher.weight > held, seconds=END_SECONDS, what="the next weight after resume")
+    require(checked <= len(watcher.events), "events only ever come")
+    await _steer(teller, Verb.PROMOTE, "seen enough")
+    await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+    require(watcher.phase == "Succeeded", f"the release is promoted by hand, not {watcher.phase}: {watcher.texts}")
+    require(watcher.image("podinfo-primary") == image, "the primary runs the new image")
+
+
+async def _steer(teller: Storyteller, verb: Verb, reason: str) -> None:
+    flag = f' --reason "{reason}"' if reason else ""
+    teller.say(f"serinus {verb} podinfo -n test{flag}")
+    address = teller.stage.world.temporal_address
+    reply = await send_to(address, verb, CANARY, Command(by="demo", reason=reason))
+    teller.say(reply.message)
+
+
+def require(holds: bool, what: str) -> None:
+    """The story goes on only if this is so."""
+    if not holds:
+        raise StoryWentWrong(f"expected that {what}")
+
+
+def next_version(*images: str) -> str:
+    """A patch version that neither image has: the guide's 6.0.1, 6.0.2 …, also when started again from old data."""
+    patches = [int(image.rsplit(".", 1)[-1]) for image in images if image.rsplit(".", 1)[-1].isdigit()]
+    return f"6.0.{max(patches, default=0) + 1}"
+
+
+def timing(watcher: CanaryWatcher, took: float, interval: float) -> str:
+    """Where the time of a promotion went: steps, pods, and what came on top."""
+    steps = sum(text.startswith("Advance") for text in watcher.texts)
+    canary = watcher.when("Starting canary analysis") - watcher.when("New revision detected!")
+    primary = watcher.when("Routing all traffic to primary") - watcher.when("Copying")
+    overhead = took - steps * interval - canary - primary
+    return (
+        f"{took:.1f} s in all = {steps} steps x {interval:g} s + pods' start-up {canary + primary:.1f} s "
+        f"+ {overhead:.1f} s on top"
+    )

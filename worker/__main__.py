@@ -1,0 +1,5 @@
+"""`python -m worker …` is `serinus …`."""
+
+from worker.cli import main
+
+main()
