@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import httpx
-from k8s.models.webhook import Webhook
 from temporalio import activity
 from tenacity import (
     AsyncRetrying,
@@ -19,6 +18,7 @@ from tenacity import (
 
 from activities.bench import Bench
 from activities.heartbeat import heartbeating
+from k8s.models.webhook import Webhook
 from workflows.effects import Activity, HookAnswer, HookCall
 from workflows.observation import CanaryRef, Phase, Revision
 

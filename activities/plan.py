@@ -1,8 +1,7 @@
 """From the spec's analysis to the plan a workflow follows: defaults filled in, the ladder worked out. Pure."""
 
-from k8s.models.canary import Canary
-
 from activities.bench import Defaults
+from k8s.models.canary import Canary
 from workflows.observation import Plan
 from workflows.weights import ladder
 
@@ -20,11 +19,8 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         UnfitAnalysis: no steps can be made of it.
     """
     analysis = canary.spec.analysis
-    if analysis.iterations or analysis.match:
-        raise UnfitAnalysis(
-            "spec.analysis.iterations and match: A/B testing and blue/green are not supported yet; "
-            "use stepWeight and maxWeight"
-        )
+    for refusal in refusals(canary):
+        raise UnfitAnalysis(refusal)
     weights = ladder(analysis.step_weight or 0, analysis.max_weight or 0, analysis.step_weights or ())
     if not weights and not canary.spec.skip_analysis:
         raise UnfitAnalysis("spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights")
@@ -38,7 +34,34 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         post_rollout=tuple(hook.name for hook in canary.hooks("post-rollout")),
         unreadable_limit=defaults.unreadable_limit,
         skip_analysis=bool(canary.spec.skip_analysis),
+        caveats=caveats(canary),
     )
+
+
+GATES = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
+
+
+def refusals(canary: Canary) -> list[str]:
+    """What would be unsafe to leave out: a release must not pass a gate that nobody asks."""
+    analysis = canary.spec.analysis
+    asked = {
+        "iterations: A/B testing and blue/green are": analysis.iterations or analysis.match,
+        "mirror: traffic mirroring is": analysis.mirror,
+        "stepWeightPromotion: promotion in steps is": analysis.step_weight_promotion,
+        "sessionAffinity: it is": analysis.session_affinity,
+    } | {f"webhooks: type {gate} is": canary.hooks(gate) for gate in GATES}
+    return [
+        f"spec.analysis.{field} not supported yet; remove it to release without" for field, on in asked.items() if on
+    ]
+
+
+def caveats(canary: Canary) -> tuple[str, ...]:
+    """What is left out without harm to the release, but not without a word."""
+    left_out = {
+        "alerts: not supported yet, nobody is alerted": bool(canary.spec.analysis.alerts),
+        "webhooks: type event is not supported yet, nobody is told": bool(canary.hooks("event")),
+    }
+    return tuple(f"spec.analysis.{text}" for text, asked in left_out.items() if asked)
 
 
 def interval_seconds(canary: Canary, defaults: Defaults) -> float:

@@ -177,7 +177,7 @@ class Tasks:
                 raise
             task.outcome = ended.outcome
         seconds = round(self._clock() - began, 3)
-        result = {"outcome": ended.outcome, "error": ended.error, "seconds": seconds}
+        result = {"outcome": ended.outcome, "detail": ended.error, "seconds": seconds}
         if command.log_output:
             result["output"] = ended.output
         line.info("task_finished", **result)

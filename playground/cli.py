@@ -16,6 +16,7 @@ from playground.binaries import Binaries, ProgramMissing, ensure
 from playground.building import BuildFailed
 from playground.folders import Folders
 from playground.golang import GoMissing
+from playground.interrupts import run_interruptibly
 from playground.kubectl import KubectlFailed
 from playground.process import ProcessFault
 from playground.progress import ConsoleProgress
@@ -58,10 +59,10 @@ def up(
     console = Console()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     try:
-        asyncio.run(_up(console, data or Folders().data / "playground"))
+        run_interruptibly(_up(console, data or Folders().data / "playground"))
     except CANNOT_BUILD + CANNOT_RUN as error:
         raise _refused(console, error) from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         console.print("All ended; the data is kept for the next time.")
 
 

@@ -1,6 +1,5 @@
 """`serinus demo`: the guide's story, live on this machine."""
 
-import asyncio
 import time
 from contextlib import AsyncExitStack
 from enum import StrEnum
@@ -17,6 +16,7 @@ from playground.binaries import ProgramMissing, ensure
 from playground.building import BuildFailed
 from playground.folders import Folders
 from playground.golang import GoMissing
+from playground.interrupts import run_interruptibly
 from playground.kubectl import KubectlFailed
 from playground.process import ProcessFault
 from playground.progress import ConsoleProgress
@@ -68,13 +68,13 @@ def demo(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     folder = data or Folders().data / "demo"
     try:
-        asyncio.run(
+        run_interruptibly(
             _Demo(console, folder, scenario or [Scenario.PROMOTE, Scenario.ROLLBACK], interval).run(leave=leave)
         )
     except (*CANNOT_RUN, *WENT_WRONG) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
         console.print("\nAll ended; the data is kept for the next time.")
         raise typer.Exit(130) from None
 

@@ -70,7 +70,7 @@ class ConsoleProgress:
 
     def planned(self, jobs: Sequence[Planned], cache: str) -> None:
         """Say everything that matters before the first second has passed."""
-        self._line(f"Building once, then kept in {cache} (some 9 GB, most of which `playground trim` frees again):")
+        self._line(f"Building once, then kept in {cache} (some 8 GB, most of which `playground trim` frees again):")
         for job in jobs:
             self._line(f"  {job.name:<12} {job.what}, {_about(job.seconds)}")
         self._line(f"Expect {_about(sum(job.seconds for job in jobs))} in all. Ctrl-C is safe: the next run resumes.")

@@ -176,10 +176,8 @@ HEARTBEAT = timedelta(seconds=10)
 """How soon a lost worker is noticed while something waits."""
 PATIENT = timedelta(days=3650)
 """Waiting has no bound of its own: deadlines are timers of the workflow."""
-CHECKING = timedelta(minutes=5)
-"""Queries and hooks bound themselves; this is for a worker that vanished without a word."""
-HOOK = timedelta(hours=1)
-"""No webhook's own time-out is longer."""
+ASKING = timedelta(hours=1)
+"""Queries and hooks bound themselves, and heartbeats tell of a lost worker; no webhook's time-out is longer."""
 
 UNTIL_IT_WORKS = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
@@ -250,7 +248,7 @@ async def call_hook(call: HookCall) -> HookAnswer:
         Activity.CALL_HOOK,
         call,
         result_type=HookAnswer,
-        start_to_close_timeout=HOOK,
+        start_to_close_timeout=ASKING,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=UNTIL_IT_WORKS,
         summary=f"{call.type} {call.name}",
@@ -264,7 +262,7 @@ async def examine(examination: Examination, weight: int) -> Findings:
         Activity.EXAMINE,
         examination,
         result_type=Findings,
-        start_to_close_timeout=CHECKING,
+        start_to_close_timeout=ASKING,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=UNTIL_IT_WORKS,
         summary=f"checks at weight {weight}",

@@ -69,6 +69,8 @@ class Plan(Record):
     unreadable_limit: int = 0
     """Rounds in a row with unreadable checks that mean rollback; 0: hold for as long as it takes."""
     skip_analysis: bool = False
+    caveats: tuple[str, ...] = ()
+    """What the spec asks for and does not get yet, in a user's words; told when a rollout begins."""
 
 
 class Names(Record):

@@ -139,6 +139,8 @@ class CanaryRollout(Vigil):
     async def _begin(self, revision: Revision) -> None:
         self.state.take_up(revision)
         self.say(wording.new_revision(self.state.names))
+        for caveat in self._plan().caveats:
+            self.say(caveat, warning=True)
 
     async def _roll_out(self) -> None:
         """Until the pinned revision, or the one that superseded it, is promoted or rolled back."""

@@ -215,4 +215,4 @@ async def test_the_output_of_a_background_command_is_logged_on_request(*, wanted
             tasks.begin(Command(Kind.CMD, "podinfo.test", "echo hello; exit 4", log_output=wanted))
             await all_ended(tasks)
     (finished,) = [line for line in lines if line["event"] == "task_finished"]
-    assert (finished["outcome"], finished["error"], finished.get("output")) == ("failed", "exit status 4", logged)
+    assert (finished["outcome"], finished["detail"], finished.get("output")) == ("failed", "exit status 4", logged)
