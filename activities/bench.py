@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import httpx
-from k8s.models.canary import Canary
-from k8s.models.loading import load_canary
 
 from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
 from k8s.informers import Informer
+from k8s.models.canary import Canary
+from k8s.models.loading import load_canary
 from k8s.resources import CANARIES
 from k8s.routers.base import Router
 from k8s.routers.registry import router_for

@@ -5,8 +5,6 @@ import math
 import time
 from collections.abc import Awaitable
 
-from k8s.models.analysis import Metric
-from k8s.models.webhook import Webhook
 from temporalio import activity
 
 from activities.bench import Bench, Subject
@@ -16,9 +14,11 @@ from activities.plan import UnfitAnalysis, plan_of
 from activities.providers.prometheus import Prometheus
 from activities.queries import DURATION, SUCCESS_RATE, builtin_query
 from activities.readiness import name_of, threshold_of
-from activities.templates import ask_template
+from activities.templates import UnknownVariable, ask_template, render, variables_of
 from k8s import readiness
 from k8s.client import Json
+from k8s.models.analysis import Metric
+from k8s.models.webhook import Webhook
 from workflows.effects import Activity, Examination, Findings, Role
 from workflows.observation import Phase, Plan
 from workflows.verdict import Answer, Check, NoData, Objected, Passed, Question, Unreadable
@@ -100,10 +100,18 @@ class Examine:
             answer = await prometheus.query(query)
             return NoData(detail=hint(subject)) if isinstance(answer, NoData) else answer
         if metric.query:
-            return await prometheus.query(metric.query)
+            return await self._inline(subject, prometheus, metric)
         return Unreadable(
             detail="no query", sentence="Metric query failed for no usable metrics template and query were configured"
         )
+
+    async def _inline(self, subject: Subject, prometheus: Prometheus, metric: Metric) -> Answer:
+        try:
+            return await prometheus.query(render(metric.query or "", variables_of(subject, metric)))
+        except UnknownVariable as problem:
+            return Unreadable(
+                detail=str(problem), sentence=f"Prometheus query failed for {metric.name}: render error: {problem}"
+            )
 
     async def _hook(self, order: Examination, hook: Webhook) -> Check:
         payload = payload_of(order.canary, Phase.PROGRESSING, order.revision, hook)

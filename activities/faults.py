@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from k8s.models.errors import InvalidCanary
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
@@ -19,6 +18,7 @@ from activities.configs import MissingConfig
 from activities.report import Reporter
 from k8s.apply import find
 from k8s.errors import ClusterError, NotFound, Refused
+from k8s.models.errors import InvalidCanary
 from k8s.resources import CANARIES
 from k8s.routers.base import UnfitRoute
 from k8s.targets.base import UnfitTarget

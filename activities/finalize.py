@@ -1,6 +1,5 @@
 """Hand everything back: the target serves again before anything of ours goes."""
 
-from k8s.models.errors import InvalidCanary
 from temporalio import activity
 
 from activities.bench import Bench, Subject
@@ -8,6 +7,7 @@ from activities.bootstrap import with_finalizer
 from activities.scale import scale_to
 from k8s.apply import amend
 from k8s.errors import NotFound
+from k8s.models.errors import InvalidCanary
 from k8s.resources import CANARIES
 from k8s.routers.base import UnfitRoute
 from k8s.services import restore_apex_service
@@ -48,8 +48,9 @@ class Finalize:
         await amend(self._bench.cluster, path, lambda canary: with_finalizer(canary, wanted=False))
 
     async def _restore(self, subject: Subject) -> None:
+        """The Service first: where a route goes away, it is what leads the traffic."""
         cluster, canary, raw = self._bench.cluster, subject.canary, subject.raw
-        await subject.router.finalize(cluster, canary, raw)
         target = await self._bench.find_target(subject)
         if target:
             await restore_apex_service(cluster, canary, raw, self._bench.selector(subject, target))
+        await subject.router.finalize(cluster, canary, raw)

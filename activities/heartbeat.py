@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 BEATS_PER_TIMEOUT = 3
 
@@ -28,3 +29,23 @@ async def _beat() -> None:
     while True:
         activity.heartbeat()
         await asyncio.sleep(timeout.total_seconds() / BEATS_PER_TIMEOUT)
+
+
+@asynccontextmanager
+async def leaving_on_shutdown() -> AsyncIterator[None]:
+    """Give up a harmless wait as soon as the worker is asked to stop, so that another takes it over at once.
+
+    Raises:
+        ApplicationError: to be retried.
+    """
+    waiting = asyncio.current_task()
+    leaving = asyncio.create_task(activity.wait_for_worker_shutdown())
+    leaving.add_done_callback(lambda done: waiting.cancel() if waiting and not done.cancelled() else None)
+    try:
+        yield
+    except asyncio.CancelledError as cancelled:
+        if not activity.is_worker_shutdown():
+            raise
+        raise ApplicationError("the worker is stopping", type="WorkerStopping") from cancelled
+    finally:
+        leaving.cancel()

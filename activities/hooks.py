@@ -1,8 +1,9 @@
 """Call the Canary's webhooks: `POST` with what is being released, and the answer taken at its word."""
 
-import asyncio
 import hashlib
 import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -18,13 +19,16 @@ from tenacity import (
 
 from activities.bench import Bench
 from activities.heartbeat import heartbeating
+from activities.http import NotReached, Reply, exchange
 from k8s.models.webhook import Webhook
 from workflows.effects import Activity, HookAnswer, HookCall
 from workflows.observation import CanaryRef, Phase, Revision
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
-BODY_LIMIT = 300
+LONGEST_RETRY_AFTER_SECONDS = 300.0
+"""A receiver may ask for patience, not hold a rollout for a day."""
+BODY_LIMIT_BYTES, EXCERPT = 4096, 300
 REMOVED = HookAnswer(refusal="the webhook is no longer in spec.analysis.webhooks", reached=False)
 
 
@@ -48,24 +52,44 @@ class CallHook:
 async def ask(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -> HookAnswer:
     """Any 2xx agrees; anything else refuses, with the status and the first bytes of what the receiver said."""
     try:
-        answer: httpx.Response = await retrying(1 + (hook.retries or 0))(_post, http, hook, payload)
-    except (httpx.TransportError, httpx.InvalidURL) as error:
-        return HookAnswer(refusal=f"{hook.url}: {error!r}", reached=False)
-    if answer.is_success:
+        answer: Reply = await retrying(1 + (hook.retries or 0))(_post, http, hook, payload)
+    except NotReached as error:
+        return HookAnswer(refusal=str(error), reached=False)
+    if answer.agrees:
         return HookAnswer()
-    return HookAnswer(
-        refusal=f"{answer.status_code} {answer.text.strip()[:BODY_LIMIT] or answer.reason_phrase}".strip()
-    )
+    return HookAnswer(refusal=f"{answer.status} {answer.excerpt(EXCERPT) or answer.reason}".strip())
 
 
 def retrying(attempts: int) -> AsyncRetrying:
-    """Attempts 1, 2, 4 … seconds apart, at most 30; the last answer or error stands."""
+    """Attempts with pauses between them; the last answer or error stands."""
     return AsyncRetrying(
-        retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(is_busy),
+        retry=retry_if_exception_type(NotReached) | retry_if_result(is_busy),
         stop=stop_after_attempt(attempts),
-        wait=wait_exponential(multiplier=FIRST_RETRY_SECONDS, max=LAST_RETRY_SECONDS),
+        wait=pause_seconds,
         retry_error_callback=last_outcome,
     )
+
+
+def pause_seconds(state: RetryCallState) -> float:
+    """As long as a busy receiver asks for, five minutes at most; else 1, 2, 4 … seconds, at most 30."""
+    answer = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+    asked = retry_after_seconds(answer) if answer else None
+    if asked is not None:
+        return min(asked, LONGEST_RETRY_AFTER_SECONDS)
+    return wait_exponential(multiplier=FIRST_RETRY_SECONDS, max=LAST_RETRY_SECONDS)(state)
+
+
+def retry_after_seconds(answer: Reply) -> float | None:
+    """The Retry-After of a 429 or 503, written in seconds or as a date; None when there is none to honour."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if answer.status not in {429, 503} or not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def last_outcome(state: RetryCallState) -> Any:
@@ -73,21 +97,21 @@ def last_outcome(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome else None
 
 
-async def _post(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -> httpx.Response:
-    seconds = hook.timeout.total_seconds() if hook.timeout else DEFAULT_TIMEOUT_SECONDS
-    try:
-        async with asyncio.timeout(seconds):  # of the whole exchange; httpx's own bounds each read
-            if not hook.disable_tls:
-                return await http.post(hook.url, json=payload, timeout=seconds)
-            async with httpx.AsyncClient(verify=False) as trusting:  # noqa: S501 - the hook's disableTLS asks for it
-                return await trusting.post(hook.url, json=payload, timeout=seconds)
-    except TimeoutError as error:
-        raise httpx.ReadTimeout(f"no answer within {seconds:g} s") from error
+async def _post(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -> Reply:
+    return await exchange(
+        http,
+        "POST",
+        hook.url,
+        seconds=hook.timeout.total_seconds() if hook.timeout else DEFAULT_TIMEOUT_SECONDS,
+        limit_bytes=BODY_LIMIT_BYTES,
+        insecure=hook.disable_tls,
+        json=payload,
+    )
 
 
-def is_busy(answer: httpx.Response) -> bool:
+def is_busy(answer: Reply) -> bool:
     """Statuses worth another attempt: 429, and 5xx except 501."""
-    return answer.status_code == 429 or (answer.is_server_error and answer.status_code != 501)
+    return answer.status == 429 or (answer.status >= 500 and answer.status != 501)
 
 
 def payload_of(ref: CanaryRef, phase: Phase, revision: Revision, hook: Webhook) -> dict[str, Any]:

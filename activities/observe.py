@@ -1,6 +1,5 @@
 """Look at a Canary, its target and its primary: the facts, and what keeps them from being had."""
 
-from k8s.models.errors import InvalidCanary
 from temporalio import activity
 
 from activities.bench import Bench, Subject
@@ -8,6 +7,7 @@ from activities.configs import MissingConfig, checksums, tracked_configs
 from activities.plan import UnfitAnalysis, plan_of
 from k8s.client import Json
 from k8s.errors import NotFound
+from k8s.models.errors import InvalidCanary
 from k8s.primary import primary_template, runs_same
 from k8s.readiness import is_serving
 from k8s.resources import CANARIES
@@ -56,6 +56,7 @@ class Observe:
                 "plan": plan,
                 "revision": Revision(template=template_hash(template), configs=configs),
                 "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
+                "primary_found": primary is not None,
                 "primary_serving": is_serving(primary),
                 "primary_is_target": primary is not None and runs_same(subject.target.template(primary), expected),
             }

@@ -48,7 +48,7 @@ def refusals(canary: Canary) -> list[str]:
         "iterations: A/B testing and blue/green are": analysis.iterations or analysis.match,
         "mirror: traffic mirroring is": analysis.mirror,
         "stepWeightPromotion: promotion in steps is": analysis.step_weight_promotion,
-        "sessionAffinity: it is": analysis.session_affinity,
+        "sessionAffinity: session affinity is": analysis.session_affinity,
     } | {f"webhooks: type {gate} is": canary.hooks(gate) for gate in GATES}
     return [
         f"spec.analysis.{field} not supported yet; remove it to release without" for field, on in asked.items() if on

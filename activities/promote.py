@@ -15,12 +15,13 @@ from activities.report import Reporter
 from k8s.apply import find
 from k8s.client import Json
 from k8s.configs import ConfigRef, config_refs
-from k8s.errors import ClusterError
-from k8s.primary import is_ours, primary_template, runs_same
+from k8s.errors import ClusterError, NotFound
+from k8s.primary import is_ours, mark_of, primary_template, runs_same
 from k8s.readiness import is_serving
 from k8s.resources import SECRETS
 from k8s.revision import template_hash
 from k8s.scalers.registry import scaler_for
+from k8s.targets.base import PRIMARY_SUFFIX
 from workflows.effects import Activity, Promotion, PromotionOutcome, Undone
 from workflows.observation import CanaryRef, Revision
 
@@ -55,7 +56,7 @@ class Promote:
         primary = await self._bench.cluster.get(path)
         current = kind.template(primary)
         if not (is_ours(current) and runs_same(current, expected)):
-            await self._remember(subject, primary)
+            await self._remember(subject, current, successor=mark_of(expected))
             await copy_configs(self._bench, subject, configs)
             promoted = kind.promoted(primary, target, expected)
             if subject.canary.spec.autoscaler_ref is None:
@@ -65,15 +66,14 @@ class Promote:
             scaler = scaler_for(autoscaler.kind)
             await scaler.ensure_primary(self._bench.cluster, subject.canary, subject.raw, autoscaler.name)
 
-    async def _remember(self, subject: Subject, primary: Json) -> None:
+    async def _remember(self, subject: Subject, template: Json, successor: str | None) -> None:
         """Keep what the primary runs; too large a record is given up rather than the release."""
-        template = subject.target.template(primary)
-        copies: dict[str, Json] = {}
-        for ref in config_refs(template).values():
-            copy = await find(self._bench.cluster, resource_of(ref), subject.namespace, ref.name)
-            if copy and ref.name.endswith("-primary"):
-                copies[ref.id] = content_of(copy)
-        record = json.dumps({"template": template, "configs": copies}, separators=(",", ":"))
+        kept = await self._kept(subject)
+        if kept and kept["template"] == template:  # an attempt before this one may have overwritten the configs since
+            copies = kept["configs"]
+        else:
+            copies = await self._copies(subject, template)
+        record = json.dumps({"successor": successor, "template": template, "configs": copies}, separators=(",", ":"))
         content: Json = {"type": "Opaque", "data": {RECORD: base64.b64encode(record.encode()).decode()}}
         try:
             await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
@@ -81,20 +81,42 @@ class Promote:
             if error.status not in {413, 422}:
                 raise
             activity.logger.warning("previous_revision_not_kept", extra={"why": str(error)})
+            await self._forget(subject)
+
+    async def _copies(self, subject: Subject, template: Json) -> dict[str, Json]:
+        """Content of the primary's own configs, by id."""
+        copies: dict[str, Json] = {}
+        for ref in config_refs(template).values():
+            copy = await find(self._bench.cluster, resource_of(ref), subject.namespace, ref.name)
+            if copy and ref.name.endswith(PRIMARY_SUFFIX):
+                copies[ref.id] = content_of(copy)
+        return copies
+
+    async def _forget(self, subject: Subject) -> None:
+        """An older record would bring back a revision that is long gone."""
+        try:
+            await self._bench.cluster.delete(SECRETS.path(subject.namespace, previous_name(subject)))
+        except NotFound:
+            return
+
+    async def _kept(self, subject: Subject) -> Json | None:
+        """The record, if there is one."""
+        secret = await find(self._bench.cluster, SECRETS, subject.namespace, previous_name(subject))
+        return dict(json.loads(base64.b64decode(secret["data"][RECORD]))) if secret else None
 
     @activity.defn(name=Activity.UNDO_PROMOTION)
     async def undo_promotion(self, ref: CanaryRef) -> Undone:
-        """Give the primary its former template and configs; answers whether any of its pods serves meanwhile."""
+        """Give the primary its former template and configs; answers whether any of its pods serves meanwhile.
+
+        Only if it still runs what the record was made for: done twice, the second time finds nothing to do.
+        """
         subject = await self._bench.load(ref)
         path = self._bench.path(subject, subject.canary.primary_name)
         primary = await self._bench.cluster.get(path)
-        kept = await find(self._bench.cluster, SECRETS, subject.namespace, previous_name(subject))
-        if kept:
-            record = json.loads(base64.b64decode(kept["data"][RECORD]))
+        record = await self._kept(subject)
+        if record and record.get("successor") == mark_of(subject.target.template(primary)):
             await self._restore_configs(subject, record["configs"])
-            if subject.target.template(primary) != record["template"]:
-                restored = subject.target.promoted(primary, primary, record["template"])
-                await self._bench.cluster.replace(path, restored)
+            await self._bench.cluster.replace(path, subject.target.promoted(primary, primary, record["template"]))
         return Undone(serving=is_serving(primary))
 
     async def _restore_configs(self, subject: Subject, configs: dict[str, Json]) -> None:

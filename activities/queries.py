@@ -6,9 +6,8 @@ milliseconds.
 
 from dataclasses import dataclass
 
-from k8s.models.canary import Canary
-
 from k8s.client import Json
+from k8s.models.canary import Canary
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
@@ -80,7 +79,7 @@ def linkerd_series(canary: Canary, target: Json) -> str:
         f'deployment="{canary.target_name}"',
         'direction="inbound"',
         'route_name!="probe"',
-        f'srv_port!="{admin}"',
+        f'srv_port!="{escaped(admin)}"',
     ]
     port = application_port(canary, target)
     return ",".join([*matchers, f'target_port=~"{port}|"'] if port else matchers)
@@ -101,5 +100,11 @@ def application_port(canary: Canary, target: Json) -> str:
 
 def pod_series(canary: Canary) -> str:
     """An application's own histogram, with the pod labels of Flagger's bundled Prometheus."""
-    pods = f"{canary.target_name}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
+    literal = canary.target_name.replace(".", r"\.")  # the only character of a name that a regular expression reads
+    pods = f"{escaped(literal)}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
     return f'kubernetes_namespace="{canary.namespace}",kubernetes_pod_name=~"{pods}"'
+
+
+def escaped(text: str) -> str:
+    """Text as it stands between the quotes of a PromQL string."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -5,7 +5,7 @@ import asyncio
 from temporalio import activity
 
 from activities.bench import Bench, Subject
-from activities.heartbeat import heartbeating
+from activities.heartbeat import heartbeating, leaving_on_shutdown
 from k8s import readiness
 from k8s.apply import find
 from k8s.client import Json
@@ -27,7 +27,7 @@ class AwaitReady:
         """Ready, stuck, or more available pods than the caller knows of."""
         subject = await self._bench.load(wait.canary)
         name = name_of(subject, wait.role)
-        async with heartbeating():
+        async with heartbeating(), leaving_on_shutdown():
             return Readying(readiness=await self._readiness(subject, name, threshold_of(subject, wait.role), wait))
 
     async def _readiness(self, subject: Subject, name: str, threshold: int, wait: Wait) -> Ready | Waiting | Stuck:

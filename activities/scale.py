@@ -7,6 +7,7 @@ from activities.report import Reporter
 from k8s.apply import amend
 from k8s.client import Json
 from k8s.errors import NotFound
+from k8s.readiness import is_empty
 from k8s.scalers.registry import scaler_for
 from workflows.effects import Activity, Scale
 
@@ -23,12 +24,23 @@ class ScaleTarget:
         """Scale, then report; a target that is gone cannot be scaled down further."""
         subject = await self._bench.load(order.canary)
         try:
+            if order.fresh:
+                await self._empty(subject)
             await (self._up(subject) if order.up else scale_to(self._bench, subject, 0))
         except NotFound:
             if order.up:
                 raise
         if order.report:
             await self._reporter.report(order.report)
+
+    async def _empty(self, subject: Subject) -> None:
+        """To zero, and until the cluster says that no pod is left: scaled up sooner, the old ones would stay."""
+        target = await scale_to(self._bench, subject, 0)
+        key, cache = (subject.namespace, subject.canary.target_name), self._bench.deployments
+        while not is_empty(target):
+            if cache.get(*key) in (None, target):
+                await cache.changed(*key)
+            target = cache.get(*key) or await self._bench.target(subject)
 
     async def _up(self, subject: Subject) -> None:
         target = await self._bench.target(subject)

@@ -3,19 +3,17 @@
 import base64
 import re
 
-from k8s.models.analysis import Metric
-from k8s.models.errors import InvalidCanary
-from k8s.models.loading import load_metric_template
-from k8s.models.metric_template import MetricTemplate
-
 from activities.bench import Bench, Subject
 from activities.providers.prometheus import Prometheus
-from k8s.apply import find
 from k8s.errors import ClusterError
+from k8s.models.analysis import Metric
+from k8s.models.errors import InvalidObject
+from k8s.models.loading import load_metric_template
+from k8s.models.metric_template import MetricTemplate
 from k8s.resources import METRIC_TEMPLATES, SECRETS
 from workflows.verdict import Answer, Unreadable
 
-VARIABLE = re.compile(r"\{\{-?\s*([\w.]+)\s*-?\}\}")
+VARIABLE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 DEFAULT_INTERVAL = "1m"
 
 
@@ -27,8 +25,8 @@ async def ask_template(bench: Bench, subject: Subject, metric: Metric) -> Answer
     """Load, render, ask. What is wrong with a template says nothing about the release, and is told in full."""
     try:
         template = await _load(bench, subject, metric)
-        query = render(template.spec.query, variables_of(subject, metric))
         provider = await _provider(bench, template)
+        query = _query(template, variables_of(subject, metric))
     except UnfitTemplate as problem:
         return Unreadable(detail=str(problem), sentence=str(problem))
     return await provider.query(query)
@@ -41,12 +39,24 @@ async def _load(bench: Bench, subject: Subject, metric: Metric) -> MetricTemplat
     namespace = ref.namespace or subject.namespace
     try:
         return load_metric_template(await bench.cluster.get(METRIC_TEMPLATES.path(namespace, ref.name)))
-    except (ClusterError, InvalidCanary) as error:
+    except (ClusterError, InvalidObject) as error:
         raise UnfitTemplate(f"Metric template {ref.name}.{namespace} error: {error}") from error
 
 
+def _query(template: MetricTemplate, variables: dict[str, str]) -> str:
+    try:
+        return render(template.spec.query, variables)
+    except UnknownVariable as error:
+        raise UnfitTemplate(f"Metric template {where_is(template)} query render error: {error}") from error
+
+
+def where_is(template: MetricTemplate) -> str:
+    """As events name it."""
+    return f"{template.metadata.name}.{template.metadata.namespace}"
+
+
 async def _provider(bench: Bench, template: MetricTemplate) -> Prometheus:
-    where, provider = f"{template.metadata.name}.{template.metadata.namespace}", template.spec.provider
+    where, provider = where_is(template), template.spec.provider
     if provider.type != "prometheus":
         raise UnfitTemplate(
             f"Metric template {where} provider {provider.type} error: not supported yet; use type prometheus"
@@ -55,19 +65,51 @@ async def _provider(bench: Bench, template: MetricTemplate) -> Prometheus:
     secret = await _secret(bench, template, where)
     if "token" in secret:
         headers["Authorization"] = f"Bearer {secret['token']}"
-    auth = (secret["username"], secret["password"]) if {"username", "password"} <= secret.keys() else None
-    return Prometheus(bench.http, provider.address or bench.defaults.metrics_server, headers, auth)
+    return Prometheus(
+        bench.http,
+        provider.address or bench.defaults.metrics_server,
+        headers,
+        (secret["username"], secret["password"]) if "username" in secret else None,
+        provider.insecure_skip_verify,
+    )
 
 
 async def _secret(bench: Bench, template: MetricTemplate, where: str) -> dict[str, str]:
-    """The credentials, decoded; read here and forgotten here."""
+    """The token, or else username and password; read here and forgotten here."""
     ref = template.spec.provider.secret_ref
     if ref is None:
         return {}
-    secret = await find(bench.cluster, SECRETS, template.metadata.namespace, ref.name)
-    if secret is None:
-        raise UnfitTemplate(f"Metric template {where} secret {ref.name} error: secret not found")
-    return {key: base64.b64decode(value).decode() for key, value in (secret.get("data") or {}).items()}
+    try:
+        secret = await bench.cluster.get(SECRETS.path(template.metadata.namespace, ref.name))
+        return credentials(secret.get("data") or {})
+    except (ClusterError, UnfitCredentials) as error:
+        raise UnfitTemplate(f"Metric template {where} secret {ref.name} error: {error}") from error
+
+
+class UnfitCredentials(Exception):
+    """A Secret does not hold what the provider needs; the text names keys, never values."""
+
+
+def credentials(data: dict[str, str]) -> dict[str, str]:
+    """`token`, or `username` and `password`, decoded; a line's end that crept in with the encoding is taken off.
+
+    Raises:
+        UnfitCredentials: a key is missing, or its value cannot stand in a header.
+    """
+    wanted = ("token",) if "token" in data else ("username", "password")
+    if missing := [key for key in wanted if key not in data]:
+        raise UnfitCredentials(f"key {' and '.join(missing)} not found; write token, or username and password")
+    return {key: _printable(key, data[key]) for key in wanted}
+
+
+def _printable(key: str, encoded: str) -> str:
+    try:
+        value = base64.b64decode(encoded).decode().strip()
+    except ValueError:
+        value = ""
+    if not value or not value.isprintable() or (key == "token" and not value.isascii()):
+        raise UnfitCredentials(f"key {key} must be {'ASCII' if key == 'token' else 'UTF-8'} text on one line")
+    return value
 
 
 def variables_of(subject: Subject, metric: Metric) -> dict[str, str]:
@@ -82,23 +124,27 @@ def variables_of(subject: Subject, metric: Metric) -> dict[str, str]:
         "service": canary.apex_name,
         "ingress": ingress.name if ingress else canary.target_name,
         "route": route.name if route else canary.target_name,
-        "interval": f"{int(interval.total_seconds())}s" if interval else DEFAULT_INTERVAL,
+        "interval": str(interval) if interval else DEFAULT_INTERVAL,
     }
     return names | {f"variables.{key}": value for key, value in (metric.template_variables or {}).items()}
+
+
+class UnknownVariable(Exception):
+    """A query names what does not exist; the text names what does."""
 
 
 def render(query: str, variables: dict[str, str]) -> str:
     """Put the values in.
 
     Raises:
-        UnfitTemplate: the query names a variable that does not exist.
+        UnknownVariable: the query names a variable that does not exist, or wants more than variables.
     """
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name not in variables:
             known = ", ".join(sorted(variables))
-            raise UnfitTemplate(f"Metric template query render error: {{{{ {name} }}}} is not one of {known}")
+            raise UnknownVariable(f"{{{{ {name} }}}} is not one of {known}")
         return variables[name]
 
     return VARIABLE.sub(value, query)

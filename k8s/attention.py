@@ -4,6 +4,7 @@ A wrong "yes" costs one look that changes nothing; a wrong "no" would cost a rel
 """
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from k8s.client import Json
 from k8s.revision import template_hash
@@ -14,20 +15,33 @@ Versions = dict[str, str]
 """Config id (`configmap/{name}`) to resourceVersion."""
 
 
-def fingerprint(canary: Json, target: Json | None, versions: Versions) -> Hashable:
+@dataclass(frozen=True)
+class Sight:
+    """What the watches show of one canary."""
+
+    canary: Json
+    target: Json | None
+    primary: Json | None
+    versions: Versions
+
+
+def fingerprint(sight: Sight) -> Hashable:
     """What a run would look at; while it stays the same there is no reason to look again."""
+    canary, target = sight.canary, sight.target
     metadata = canary["metadata"]
     return (
         metadata["uid"],
         metadata.get("generation"),
         "deletionTimestamp" in metadata,
         template_hash(target["spec"]["template"]) if target else None,
-        tuple(sorted(versions.items())),
+        sight.primary is not None,
+        tuple(sorted(sight.versions.items())),
     )
 
 
-def wants_run(canary: Json, target: Json | None, versions: Versions) -> str:
+def wants_run(sight: Sight) -> str:
     """Why the canary is not at rest; empty when it is."""
+    canary, target = sight.canary, sight.target
     metadata, status = canary["metadata"], canary.get("status") or {}
     if "deletionTimestamp" in metadata:
         return "the canary is being deleted" if FINALIZER in (metadata.get("finalizers") or []) else ""
@@ -35,10 +49,12 @@ def wants_run(canary: Json, target: Json | None, versions: Versions) -> str:
         return f"phase {status.get('phase') or 'New'}"
     if target is None:
         return "the target is gone"
+    if sight.primary is None:
+        return "the primary is gone"
     if template_hash(target["spec"]["template"]) not in (status.get("lastAppliedSpec"), status.get("lastPromotedSpec")):
         return "the target has a new revision"
     if metadata.get("generation") != status.get("observedGeneration"):
         return "the canary's spec changed"
     known = status.get("configVersions") or {}
-    changed = sorted(id_ for id_, version in versions.items() if known.get(id_) != version)
+    changed = sorted(id_ for id_ in known.keys() | sight.versions.keys() if known.get(id_) != sight.versions.get(id_))
     return f"{', '.join(changed)} changed" if changed else ""

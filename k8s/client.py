@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
@@ -25,6 +26,8 @@ FIELD_MANAGER = "serinus"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 NETWORK_ERRORS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+CONFIGURATION_ERRORS = (config.ConfigException, yaml.YAMLError, OSError, ValueError, TypeError)
+"""Of a kubeconfig that is missing, is none, or carries certificates that are none."""
 IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 CALL_TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 
@@ -37,16 +40,21 @@ class Cluster:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, kubeconfig: Path | None = None, *, context: str | None = None) -> AsyncIterator[Self]:
+    async def connect(
+        cls, kubeconfig: Path | None = None, *, context: str | None = None, user_agent: str = FIELD_MANAGER
+    ) -> AsyncIterator[Self]:
         """Connect with a kubeconfig file, or as the pod's ServiceAccount when there is one and no file is named.
+
+        Args:
+            kubeconfig: the file; None: the ServiceAccount's, or where KUBECONFIG points.
+            context: of the kubeconfig; None: its current one.
+            user_agent: who asks, as the API server's audit log tells it.
 
         Raises:
             Unavailable: no usable configuration was found; the message says where it was looked for.
         """
-        configuration = Configuration()
-        await _load(configuration, kubeconfig, context)
-        api = ApiClient(configuration)
-        api.user_agent = FIELD_MANAGER
+        api = await _client(kubeconfig, context)
+        api.user_agent = user_agent
         try:
             yield cls(api)
         finally:
@@ -84,15 +92,15 @@ class Cluster:
     ) -> Json:
         try:
             answer = await self.request(method, path, body, query=query, content_type=content_type)
-            text = (await answer.read()).decode()
+            text = (await answer.read()).decode(errors="replace")
         except NETWORK_ERRORS as error:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if not 200 <= answer.status < 300:
             raise from_answer(answer.status, text)
         try:
             return dict(json.loads(text))
-        except ValueError as error:
-            raise Unavailable(f"{method} {path}: the answer is not JSON: {text[:100]}") from error
+        except (ValueError, TypeError) as error:
+            raise Unavailable(f"{method} {path}: the answer is not a JSON object: {text[:100]}") from error
 
     async def request(
         self,
@@ -116,14 +124,16 @@ class Cluster:
         return await self._api.call_api(*request, _request_timeout=timeout)
 
 
-async def _load(configuration: Configuration, kubeconfig: Path | None, context: str | None) -> None:
-    """Fill the configuration from the file, or from the pod's ServiceAccount."""
+async def _client(kubeconfig: Path | None, context: str | None) -> ApiClient:
+    """The library's client, configured from the file, or from the pod's ServiceAccount."""
+    configuration = Configuration()
     try:
         if kubeconfig is None and IN_CLUSTER_TOKEN.exists():
             config.load_incluster_config(configuration)
-            return
-        file = str(kubeconfig.expanduser()) if kubeconfig else None
-        await config.load_kube_config(file, context=context, client_configuration=configuration)
-    except (config.ConfigException, OSError) as error:
+        else:
+            file = str(kubeconfig.expanduser()) if kubeconfig else None
+            await config.load_kube_config(file, context=context, client_configuration=configuration)
+        return ApiClient(configuration)
+    except CONFIGURATION_ERRORS as error:
         where = kubeconfig or "$KUBECONFIG or ~/.kube/config"
         raise Unavailable(f"no cluster to talk to: {where}: {error}; set KUBECONFIG to a kubeconfig file") from error

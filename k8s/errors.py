@@ -1,7 +1,7 @@
 """What can go wrong between Serinus and the API server, named once.
 
     ClusterError            anything below
-    ├── NotFound            404: the object, or its whole kind, is not there
+    ├── NotFound            404 of the API server: the object, or its whole kind, is not there
     ├── Conflict            409: somebody else was faster, or the object exists already
     ├── Refused             the server will not take this request, however often it is sent
     └── Unavailable         the server is away, busy or does not know us right now; the same request may pass later
@@ -34,11 +34,13 @@ class Refused(ClusterError):
 
 
 class Unavailable(ClusterError):
-    """The server did not answer, or answered that it cannot now (401, 408, 410, 429, 5xx, network)."""
+    """The server did not answer, or answered that it cannot now (401, 408, 410, 429, 5xx, network, a proxy's 404)."""
 
 
 REFUSALS = frozenset({400, 403, 405, 406, 413, 415, 422})
 BODY_LIMIT = 500
+UNKNOWN_PATH = "404 page not found"
+"""What the API server writes, as plain text, about a kind that it does not serve."""
 
 
 def message_of(body: str) -> str:
@@ -50,10 +52,19 @@ def message_of(body: str) -> str:
     return str(status.get("message", body) if isinstance(status, dict) else status)[:BODY_LIMIT]
 
 
+def is_api_servers(body: str) -> bool:
+    """Whether the API server itself wrote the answer: a proxy in front of it does not know which objects exist."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return body.strip() == UNKNOWN_PATH
+    return isinstance(status, dict) and status.get("kind") == "Status"
+
+
 def from_answer(status: int, body: str) -> ClusterError:
     """The error that an HTTP answer outside 2xx stands for."""
     message = message_of(body) or f"HTTP {status}"
-    if status == 404:
+    if status == 404 and is_api_servers(body):
         return NotFound(message, status=status)
     if status == 409:
         return Conflict(message, status=status)

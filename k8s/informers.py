@@ -50,6 +50,7 @@ class Informer:
         self._synced = asyncio.Event()
         self._waiters: dict[Key, asyncio.Event] = {}
         self._version: str | None = None
+        self._delay = FIRST_RETRY_SECONDS
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,24 +91,22 @@ class Informer:
     # -- the watch ------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        delay = FIRST_RETRY_SECONDS
         while True:
             try:
                 if self._version is None:
                     await self._relist()
                 await self._watch()
-                delay = FIRST_RETRY_SECONDS
             except NotFound:
                 self._keep_only(set())
                 self._version = None
                 await asyncio.sleep(ABSENT_KIND_RETRY_SECONDS)
             except (ClusterError, *NETWORK_ERRORS, ValueError, KeyError, TypeError) as error:
-                if getattr(error, "status", 0) == 410:  # Gone: our version is too old
+                if getattr(error, "status", 0) == 410 and self._version:  # Gone: our version is too old
                     self._version = None
                     continue
                 log.warning("watch_interrupted", path=self.path, error=str(error) or type(error).__name__)
-                await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-                delay = min(delay * 2, LAST_RETRY_SECONDS)
+                await asyncio.sleep(self._delay * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+                self._delay = min(self._delay * 2, LAST_RETRY_SECONDS)
 
     async def _relist(self) -> None:
         seen: set[Key] = set()
@@ -149,11 +148,15 @@ class Informer:
         )
         if answer.status != 200:
             raise from_answer(answer.status, (await answer.read()).decode())
+        said = False
         try:
             async for line in answer.response.content:
                 self._take(json.loads(line))
+                said = True
         finally:
             answer.response.close()
+        if not said:  # something in between ends our watches: it must not be asked without a pause
+            raise Unavailable("the watch ended without a word")
 
     def _take(self, event: Json) -> None:
         obj = event["object"]
@@ -164,6 +167,7 @@ class Informer:
         elif event["type"] != "BOOKMARK":
             self._put(obj)
         self._version = obj["metadata"]["resourceVersion"]
+        self._delay = FIRST_RETRY_SECONDS  # not before: a server may take a watch and drop it at once, for ever
 
     def _put(self, obj: Json) -> None:
         metadata = obj["metadata"]

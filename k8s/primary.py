@@ -5,7 +5,7 @@ from copy import deepcopy
 from k8s.client import Json
 from k8s.configs import rewrite_configs
 from k8s.revision import config_checksum, template_hash
-from k8s.targets.base import REVISION_ANNOTATION, Selector
+from k8s.targets.base import FLUX, REVISION_ANNOTATION, Selector
 
 IGNORED_ANNOTATIONS = frozenset({REVISION_ANNOTATION, "flagger-id"})
 """Marks of whoever wrote the primary; they say nothing about what it runs."""
@@ -21,7 +21,8 @@ def primary_template(template: Json, selector: Selector, configs: dict[str, str]
     """
     primary = rewrite_configs(template, set(configs))
     metadata = primary.setdefault("metadata", {})
-    metadata["labels"] = {**(metadata.get("labels") or {}), **selector.primary}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if FLUX not in key}
+    metadata["labels"] = {**labels, **selector.primary}
     annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if _is_copied(key)}
     metadata["annotations"] = {**annotations, REVISION_ANNOTATION: revision_mark(template, configs)}
     return primary
@@ -36,16 +37,17 @@ def revision_mark(template: Json, configs: dict[str, str]) -> str:
 
 def runs_same(primary: Json, expected: Json) -> bool:
     """Whether two primary templates run the same; one that another controller wrote carries no mark to compare."""
-    mark = _mark(primary)
-    return _unmarked(primary) == _unmarked(expected) and mark in (None, _mark(expected))
+    mark = mark_of(primary)
+    return _unmarked(primary) == _unmarked(expected) and mark in (None, mark_of(expected))
 
 
 def is_ours(primary: Json) -> bool:
     """Whether the template carries our mark, so that `runs_same` speaks for its configs too."""
-    return _mark(primary) is not None
+    return mark_of(primary) is not None
 
 
-def _mark(template: Json) -> str | None:
+def mark_of(template: Json) -> str | None:
+    """The mark that a primary's template carries; None when another controller wrote it."""
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     mark = annotations.get(REVISION_ANNOTATION)
     return None if mark is None else str(mark)
@@ -60,4 +62,4 @@ def _unmarked(template: Json) -> str:
 
 
 def _is_copied(annotation: str) -> bool:
-    return annotation != "flagger-id" and "toolkit.fluxcd.io" not in annotation
+    return annotation != "flagger-id" and FLUX not in annotation

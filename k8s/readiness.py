@@ -64,3 +64,10 @@ def _gave_up(status: Json) -> bool:
 def is_serving(deployment: Json | None) -> bool:
     """Whether at least one pod is available, of whatever template."""
     return bool(deployment and (deployment.get("status") or {}).get("availableReplicas", 0))
+
+
+def is_empty(deployment: Json) -> bool:
+    """Whether it is scaled to zero and the cluster knows of no pod of it any more."""
+    status = deployment.get("status") or {}
+    current = deployment["metadata"].get("generation", 0) <= status.get("observedGeneration", 0)
+    return current and deployment["spec"].get("replicas", 1) == 0 and not status.get("replicas", 0)

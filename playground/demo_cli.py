@@ -1,7 +1,8 @@
 """`serinus demo`: the guide's story, live on this machine."""
 
+import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -104,7 +105,9 @@ class _Demo:
             self._console.print(f"\n[green]Everything went as told[/] in {time.monotonic() - self._began:.0f} s.")
             if not leave:
                 self._invite(stage)
-                await stage.world.watch()
+                with suppress(asyncio.CancelledError):  # Ctrl-C is how this ends
+                    await stage.world.watch()
+                self._say("ending everything; the data is kept for the next time")
 
     async def _set_scene(self, stage: Stage) -> None:
         self._title("The guide's podinfo")

@@ -82,7 +82,7 @@ def this_machine() -> tuple[str, str]:
     if sys.platform not in {"linux", "darwin"} or machine not in ARCHITECTURES:
         raise UnsupportedMachine(
             f"the playground runs on Linux and macOS (amd64, arm64), not on {sys.platform} {machine}; "
-            "point --kubeconfig at a cluster instead"
+            "use a Linux or macOS machine instead"
         )
     return sys.platform, ARCHITECTURES[machine]
 

@@ -149,10 +149,14 @@ class Stage:
         self.world.on_exit(fault)
 
     async def apply_guide(self, namespace: str = "test", *, interval: str = "") -> None:
-        """The guide's namespace, application, load tester and Canary; `interval` replaces the Canary's 30s."""
+        """The guide's namespace, application, load tester and Canary; `interval` replaces the Canary's 30s.
+
+        An application that is there already keeps its image: applying the guide's would be a new release of it.
+        """
         create = await self.world.kubectl("create", "namespace", namespace, "--dry-run=client", "-o", "yaml")
         await self.world.kubectl("apply", "-f", "-", manifest=create)
-        for name in ("podinfo", "loadtester"):
+        there = await self.world.kubectl("-n", namespace, "get", "deployments", "-o", "name")
+        for name in ("loadtester",) if "deployment.apps/podinfo\n" in there else ("podinfo", "loadtester"):
             await self.world.kubectl("apply", "-f", "-", manifest=manifest(name, namespace))
         canary = manifest("podinfo-canary", namespace)
         await self.world.kubectl("apply", "-f", "-", manifest=shortened(canary, interval) if interval else canary)

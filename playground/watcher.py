@@ -13,6 +13,8 @@ from k8s.client import Cluster, Json
 from k8s.informers import DELETED, Informer
 from k8s.resources import CANARIES, DEPLOYMENTS, EVENTS
 
+USER_AGENT = "serinus-watcher"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -43,7 +45,7 @@ class CanaryWatcher:
         """In the order they came; those from before are left out."""
 
     async def __aenter__(self) -> Self:
-        self._cluster = await self._stack.enter_async_context(Cluster.connect(self._kubeconfig))
+        self._cluster = await self._stack.enter_async_context(Cluster.connect(self._kubeconfig, user_agent=USER_AGENT))
         self._events = Informer(self._cluster, EVENTS.path(self._namespace))
         self._canaries = Informer(self._cluster, CANARIES.path(self._namespace))
         self._deployments = Informer(self._cluster, DEPLOYMENTS.path(self._namespace))

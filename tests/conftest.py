@@ -1,4 +1,4 @@
-"""What every room may use: the playground's programs, and one running world for the whole session.
+"""What every room may use: the playground's programs, and one running stage for the whole session.
 
 Both are lazy: without a test that asks for them nothing is built and nothing is started.
 """
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from playground.binaries import Binaries, ensure
 from playground.progress import ConsoleProgress
+from playground.stage import Stage
 from playground.world import World
 
 BINARIES = pytest.StashKey[Binaries]()
@@ -35,10 +36,16 @@ def binaries(pytestconfig: pytest.Config) -> Binaries:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def world(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A world that runs until the session ends; tests keep apart from one another by using namespaces of their own."""
-    async with World(tmp_path_factory.mktemp("world"), binaries) as running:
+async def stage(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """A stage that runs until the session ends; tests keep apart from one another by using namespaces of their own."""
+    async with Stage(tmp_path_factory.mktemp("stage"), binaries) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def world(stage: Stage) -> World:
+    """The stage's world: one control plane serves the whole session."""
+    return stage.world
 
 
 def _uses_binaries(item: pytest.Item) -> bool:

@@ -1,6 +1,7 @@
 """The command line: `serinus …`, and `kubectl canary …` as a kubectl plugin of the same program.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the cluster or Temporal cannot be reached.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or setting, 3 the cluster or Temporal cannot be reached,
+130 interrupted.
 """
 
 import asyncio
@@ -9,18 +10,20 @@ from collections.abc import Coroutine
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
+from temporalio.service import RPCError
 
 from k8s.errors import ClusterError, Unavailable
+from worker.health import CannotListen
 from worker.logs import configure_logs
-from worker.settings import LogSettings, WorkerSettings
+from worker.settings import WrongSetting, load_settings
 from worker.steer import steer
 from worker.temporal import TemporalUnfit
 from worker.views import Format, show_history, show_status
 from workflows.steering import Verb
 
-REFUSED, UNREACHABLE = 1, 3
+REFUSED, WRONG_USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 
 app = typer.Typer(
     name="serinus",
@@ -45,15 +48,23 @@ def run(work: Coroutine[Any, Any, int]) -> None:
     """Run a command to its exit code, with errors in one readable line."""
     try:
         code = asyncio.run(work)
+    except WrongSetting as error:
+        code = complain(str(error), WRONG_USAGE)
     except (TemporalUnfit, Unavailable) as error:
-        errors.print(f"[red]error:[/red] {error}", highlight=False)
-        code = UNREACHABLE
-    except ClusterError as error:
-        errors.print(f"[red]error:[/red] {error}", highlight=False)
-        code = REFUSED
+        code = complain(str(error), UNREACHABLE)
+    except RPCError as error:
+        code = complain(f"Temporal says: {error.message}; see TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", UNREACHABLE)
+    except (ClusterError, CannotListen) as error:
+        code = complain(str(error), REFUSED)
     except KeyboardInterrupt:
-        code = 130
+        code = INTERRUPTED
     raise typer.Exit(code)
+
+
+def complain(text: str, code: int) -> int:
+    """Say what went wrong, in one line of standard error; the exit code, for the caller's return."""
+    errors.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    return code
 
 
 @app.command()
@@ -133,14 +144,9 @@ def worker() -> None:
     """
     from worker.process import run_worker
 
-    try:
-        configure_logs(LogSettings())
-        settings = WorkerSettings()
-    except ValidationError as error:
-        errors.print(f"[red]error:[/red] wrong setting: {error}", highlight=False)
-        raise typer.Exit(2) from error
-
     async def work() -> int:
+        settings = load_settings()
+        configure_logs(settings.logs)
         await run_worker(settings)
         return 0
 
@@ -150,9 +156,8 @@ def worker() -> None:
 def _mount() -> None:
     """The neighbours bring their own commands."""
     from loadtester.cli import loadtester
-    from playground.demo_cli import demo
-
     from playground.cli import app as playground
+    from playground.demo_cli import demo
 
     app.command()(demo)
     app.command()(loadtester)

@@ -12,14 +12,15 @@ from typing import Self
 
 import structlog
 from temporalio.client import Client
-from temporalio.service import RPCError
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+from temporalio.service import RPCError, RPCStatusCode
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
-from k8s.attention import Versions, fingerprint, wants_run
+from k8s.attention import Sight, Versions, fingerprint, wants_run
 from k8s.client import Cluster, Json
 from k8s.configs import config_refs
 from k8s.informers import DELETED, Informer, Key, key_of
 from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SECRETS
+from k8s.targets.base import PRIMARY_SUFFIX
 from worker.settings import WorkerSettings
 from worker.temporal import WORKFLOW, workflow_id
 from workflows.observation import CanaryRef
@@ -130,8 +131,9 @@ class Operator:
 
     def _index(self, canary: Json) -> None:
         key = key_of(canary)
-        target_key = (key[0], canary["spec"]["targetRef"]["name"])
-        self._by_target.setdefault(target_key, set()).add(key)
+        target_key = (key[0], target_of(canary))
+        for name in (target_key[1], f"{target_key[1]}{PRIMARY_SUFFIX}"):
+            self._by_target.setdefault((key[0], name), set()).add(key)
         target = self._watches.deployments.get(*target_key)
         for ref in config_refs(target["spec"]["template"]).values() if target else ():
             self._by_config.setdefault((ref.kind, key[0], ref.name), set()).add(key)
@@ -159,14 +161,19 @@ class Operator:
                 self._seen.pop(key)
                 await self._tell_running(key)
             return
-        target = self._watches.deployments.get(key[0], canary["spec"]["targetRef"]["name"])
-        versions = self._versions(key[0], target)
-        now = fingerprint(canary, target, versions)
+        sight = self._sight(canary)
+        now = fingerprint(sight)
         if self._seen.get(key) == now:
             return
         self._seen[key] = now  # before the signal, so that the next change of the same canary is not taken for this one
-        if reason := wants_run(canary, target, versions):
+        if reason := wants_run(sight):
             await self._signal(CanaryRef(namespace=key[0], name=key[1]), reason)
+
+    def _sight(self, canary: Json) -> Sight:
+        namespace, name = canary["metadata"]["namespace"], target_of(canary)
+        target = self._watches.deployments.get(namespace, name)
+        primary = self._watches.deployments.get(namespace, f"{name}{PRIMARY_SUFFIX}")
+        return Sight(canary, target, primary, self._versions(namespace, target))
 
     def _versions(self, namespace: str, target: Json | None) -> Versions:
         """ResourceVersions of the configs that the target refers to and that exist."""
@@ -178,9 +185,7 @@ class Operator:
         """Signal-with-start, until Temporal takes it."""
         log.info("canary_changed", namespace=canary.namespace, canary=canary.name, reason=reason)
         request = Request(canary=canary, visibility=self._settings.temporal.search_attributes)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(RPCError), wait=wait_random_exponential(multiplier=0.2, max=10)
-        ):
+        async for attempt in until_taken(canary):
             with attempt:
                 await self._client.start_workflow(
                     WORKFLOW,
@@ -194,9 +199,12 @@ class Operator:
 
     async def _tell_running(self, key: Key) -> None:
         """The Canary is gone: signal its run if there is one, start none."""
-        handle = self._client.get_workflow_handle(workflow_id(CanaryRef(namespace=key[0], name=key[1])))
+        canary = CanaryRef(namespace=key[0], name=key[1])
+        handle = self._client.get_workflow_handle(workflow_id(canary))
         try:
-            await handle.signal("changed", "the canary was deleted")
+            async for attempt in until_taken(canary, final=RPCStatusCode.NOT_FOUND):
+                with attempt:
+                    await handle.signal("changed", "the canary was deleted")
         except RPCError as error:
             log.info("no_run_to_end", namespace=key[0], canary=key[1], why=error.message)
 
@@ -207,6 +215,26 @@ class Operator:
                 key = key_of(canary)
                 self._seen.pop(key, None)
                 self._mark(key)
+
+
+def until_taken(canary: CanaryRef, *, final: RPCStatusCode | None = None) -> AsyncRetrying:
+    """Attempts, at most 10 s apart, for as long as Temporal refuses or is away; the `final` status is an answer."""
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("temporal_not_reached", namespace=canary.namespace, canary=canary.name, error=str(error))
+
+    return AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, RPCError) and error.status is not final),
+        wait=wait_random_exponential(multiplier=0.2, max=10),
+        before_sleep=tell,
+        reraise=True,
+    )
+
+
+def target_of(canary: Json) -> str:
+    """The name in `spec.targetRef`; empty when a lenient CRD let the Canary go without."""
+    return str(((canary.get("spec") or {}).get("targetRef") or {}).get("name") or "")
 
 
 def tracks(obj: Json) -> bool:

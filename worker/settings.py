@@ -7,18 +7,20 @@ TEMPORAL_API_KEY, TEMPORAL_CONFIG_FILE …), the cluster from KUBECONFIG or the 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from k8s.targets.base import DEFAULT_SELECTOR_LABELS
 
 TASK_QUEUE = "serinus"
+PREFIX = "SERINUS_"
+OTHERS_VARIABLES = frozenset({"KUBECONFIG"})
 
 
 class LogSettings(BaseSettings):
     """How it speaks."""
 
-    model_config = SettingsConfigDict(env_prefix="SERINUS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -28,7 +30,7 @@ class LogSettings(BaseSettings):
 class TemporalSettings(BaseSettings):
     """Which part of Temporal is ours."""
 
-    model_config = SettingsConfigDict(env_prefix="SERINUS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     task_queue: str = TASK_QUEUE
     search_attributes: bool = True
@@ -44,7 +46,7 @@ class TemporalSettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     """What a Canary may leave unsaid. Named as Flagger's flags."""
 
-    model_config = SettingsConfigDict(env_prefix="SERINUS_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
 
     kubeconfig: Path | None = Field(default=None, validation_alias="KUBECONFIG")
     namespace: str = ""
@@ -69,3 +71,35 @@ class WorkerSettings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("selector_labels")
+    @classmethod
+    def _name_something(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(labels):
+            raise ValueError("write label keys with one comma between them, such as app,name")
+        return labels
+
+
+class WrongSetting(Exception):
+    """A setting cannot be used; the text names each variable, its value and what it should be."""
+
+
+def load_settings() -> WorkerSettings:
+    """The settings that the environment asks for.
+
+    Raises:
+        WrongSetting: one or more values cannot be used.
+    """
+    try:
+        return WorkerSettings()
+    except ValidationError as error:
+        raise WrongSetting(
+            "; ".join(_told(each["loc"], each["input"], each["msg"]) for each in error.errors())
+        ) from error
+
+
+def _told(location: tuple[int | str, ...], value: object, message: str) -> str:
+    name = str(location[0]).upper()
+    variable = name if name in OTHERS_VARIABLES else f"{PREFIX}{name}"
+    remedy = message.removeprefix("Value error, ")
+    return f"{variable} is {value!r}: {remedy[:1].lower()}{remedy[1:]}"

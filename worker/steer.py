@@ -1,6 +1,7 @@
 """People's commands, sent as updates: the answer says what happened, or why not."""
 
 from rich.console import Console
+from rich.markup import escape
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,9 +20,10 @@ async def steer(verb: Verb, namespace: str, name: str, *, by: str, reason: str, 
     try:
         reply = await send(verb, canary, command)
     except NotFollowed as refused:
-        Console(stderr=True, highlight=False).print(f"[red]refused:[/red] {refused}")
+        Console(stderr=True, highlight=False).print(f"[red]refused:[/red] {escape(str(refused))}", soft_wrap=True)
         return REFUSED
-    console.print(f"canary {canary}: {reply.message} (phase {reply.phase}, weight {reply.weight})")
+    said = f"canary {canary}: {reply.message} (phase {reply.phase}, weight {reply.weight})"
+    console.print(escape(said), soft_wrap=True)
     return DONE
 
 

@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 LOCAL_ADDRESS = "127.0.0.1:7233"
 WORKFLOW = "CanaryRollout"
+SETTINGS = "see the TEMPORAL_… variables, and the file that TEMPORAL_CONFIG_FILE names"
 SERVER_TYPES = {
     SearchAttributeIndexedValueType.KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     SearchAttributeIndexedValueType.INT: IndexedValueType.INDEXED_VALUE_TYPE_INT,
@@ -41,9 +42,12 @@ async def connect(*, patience_seconds: float = 0, address: str = "") -> Client:
         address: host and port; empty: as the environment says.
 
     Raises:
-        TemporalUnfit: nobody listened in time.
+        TemporalUnfit: nobody listened in time, or the environment makes no sense.
     """
-    options = ClientConfig.load_client_connect_config()
+    try:
+        options = ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TemporalUnfit(f"the connection to Temporal is not configured: {error}; {SETTINGS}") from error
     options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
     try:
         async for attempt in AsyncRetrying(
@@ -55,7 +59,7 @@ async def connect(*, patience_seconds: float = 0, address: str = "") -> Client:
         ):
             with attempt:
                 return await Client.connect(data_converter=pydantic_data_converter, **options)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError) as error:
         host = options["target_host"]
         raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error
     raise AssertionError("tenacity re-raises the last error")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -10,19 +10,29 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowQueryFailedError,
+)
 from temporalio.service import RPCError
 
 from k8s.client import Cluster, Json
 from k8s.resources import CANARIES
-from worker.settings import WorkerSettings
+from worker.settings import load_settings
 from worker.temporal import connect, workflow_id
 from workflows.observation import AT_REST, CanaryRef, Phase
 from workflows.state import Ending, StatusAnswer
 
 DONE, NOT_THERE = 0, 1
+USER_AGENT = "serinus-cli"
 REFRESH_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
+"""A worker that hangs must not keep people from what the status says."""
 
 
 class Format(StrEnum):
@@ -52,19 +62,25 @@ class Row(BaseModel):
 
 async def show_status(name: str, namespace: str, output: Format, *, watch: bool) -> int:
     """Print the table once, or keep it live; exit code 1 when the named canary does not exist."""
-    async with Cluster.connect(WorkerSettings().kubeconfig) as cluster:
+    async with Cluster.connect(load_settings().kubeconfig, user_agent=USER_AGENT) as cluster:
         client = await connect()
         rows = await read(cluster, client, name, namespace)
         if name and not rows:
-            Console(stderr=True).print(f"canary {name} not found{f' in namespace {namespace}' if namespace else ''}")
+            Console(stderr=True).print(f"canary {name} not found{_place(namespace)}")
             return NOT_THERE
+        if not rows:
+            Console(stderr=True).print(f"no canaries found{_place(namespace)}")
         if output is Format.JSON:
             print_json([row.model_dump(mode="json", by_alias=True) for row in rows])
         elif watch:
             await _keep_live(cluster, client, name, namespace)
-        else:
+        elif rows:
             Console().print(table_of(rows))
     return DONE
+
+
+def _place(namespace: str) -> str:
+    return f" in namespace {namespace}" if namespace else ""
 
 
 async def _keep_live(cluster: Cluster, client: Client, name: str, namespace: str) -> None:
@@ -102,8 +118,10 @@ async def _with_answer(client: Client, row: Row) -> Row:
     """The running workflow knows more than its status; without a worker to answer, the status stands."""
     handle = client.get_workflow_handle(workflow_id(CanaryRef(namespace=row.namespace, name=row.name)))
     try:
-        answer: StatusAnswer = await handle.query("status", result_type=StatusAnswer)
-    except RPCError:
+        answer: StatusAnswer = await handle.query(
+            "status", result_type=StatusAnswer, rpc_timeout=timedelta(seconds=ANSWER_SECONDS)
+        )
+    except (RPCError, WorkflowQueryFailedError):
         return row
     return row.model_copy(
         update={
@@ -137,8 +155,9 @@ def table_of(rows: list[Row]) -> Table:
     for row in rows:
         failed = f"{row.failed_checks}/{row.threshold}" if row.threshold else str(row.failed_checks)
         phase = f"[{COLORS.get(Phase(row.phase), 'white')}]{row.phase or 'New'}[/]"
-        paused = f" [magenta]paused by {row.paused_by}[/]" if row.paused_by else ""
-        table.add_row(row.namespace, row.name, phase + paused, f"{row.weight}%", failed, due(row.next_check), row.says)
+        paused = f" [magenta]paused by {escape(row.paused_by)}[/]" if row.paused_by else ""
+        says = escape(row.says)
+        table.add_row(row.namespace, row.name, phase + paused, f"{row.weight}%", failed, due(row.next_check), says)
     return table
 
 
@@ -216,7 +235,7 @@ def history_table(releases: list[Release]) -> Table:
         took = f"{release.took_seconds:.0f}s" if release.took_seconds is not None else ""
         color = COLORS.get(Phase(release.state), "white") if release.state in set(Phase) else "white"
         started = release.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(started, took, f"[{color}]{release.state}[/]", release.revision, release.reason)
+        table.add_row(started, took, f"[{color}]{release.state}[/]", release.revision, escape(release.reason))
     return table
 
 

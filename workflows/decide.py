@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflows.observation import AT_REST, PROMOTED, UNBORN, Observation, Revision
+from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Revision
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Reconcile:
 
 
 @dataclass(frozen=True)
+class Restore:
+    """The primary is gone, and the target still has the template it ran: make it again."""
+
+
+@dataclass(frozen=True)
 class RollOut:
     """The target differs from what was last taken up: analyse it, then promote it or roll it back."""
 
@@ -63,7 +68,7 @@ class Finish:
     revision: Revision
 
 
-Move = Gone | Finalize | Rest | Suspend | Block | Bootstrap | Adopt | Reconcile | RollOut | Finish
+Move = Gone | Finalize | Rest | Suspend | Block | Bootstrap | Adopt | Reconcile | Restore | RollOut | Finish
 
 
 def decide(seen: Observation) -> Move:
@@ -80,6 +85,10 @@ def decide(seen: Observation) -> Move:
         return Block(seen.problem)
     if seen.status.phase in UNBORN:
         return Bootstrap()
+    # What the primary ran must not be guessed: only a target that still has the promoted template can tell.
+    if not seen.primary_found:
+        promoted = seen.revision.template == seen.status.promoted
+        return Restore() if promoted else Block(primary_gone(seen.names, seen.status.promoted))
     # Hashes of another controller are opaque to us: compare what runs instead.
     if seen.status.phase in AT_REST and seen.primary_is_target and is_foreign(seen.status.promoted):
         return Adopt(seen.revision)
@@ -91,6 +100,14 @@ def decide(seen: Observation) -> Move:
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):
         return Reconcile()
     return Rest()
+
+
+def primary_gone(names: Names, promoted: str) -> str:
+    """Nobody knows the template any more; a person has to say which."""
+    return (
+        f"{names.primary}.{names.namespace} is gone and {names.target}.{names.namespace} no longer has the template "
+        f"it ran ({promoted}): set {names.target} back to it, or delete the Canary and create it again"
+    )
 
 
 def is_new(seen: Observation) -> bool:

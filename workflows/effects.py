@@ -65,6 +65,8 @@ class Scale(Record):
 
     canary: CanaryRef
     up: bool
+    fresh: bool = False
+    """Up with new pods even if some run already: theirs is the former config."""
     report: Report | None = None
 
 

@@ -126,6 +126,7 @@ class Observation(Record):
     generation: int = 0
     status: Status = Field(default_factory=Status)
     target_found: bool = True
+    primary_found: bool = True
     primary_serving: bool = False
     """At least one pod of the primary is available."""
     primary_is_target: bool = False

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Move,
         Reconcile,
         Rest,
+        Restore,
         RollOut,
         Suspend,
         decide,
@@ -37,10 +38,11 @@ with workflow.unsafe.imports_passed_through():
         PromotionOutcome,
         Role,
         Scale,
+        Stuck,
         Wait,
     )
     from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-    from workflows.observation import PROMOTED, Phase, Revision
+    from workflows.observation import AT_REST, PROMOTED, Phase, Revision
     from workflows.state import Ending, Request
     from workflows.verdict import COUNTED, Check, judge, worst
     from workflows.vigil import Vigil
@@ -63,26 +65,34 @@ class CanaryRollout(Vigil):
     @workflow.run
     async def run(self, request: Request) -> Ending:  # noqa: ARG002 - taken by __init__, as Temporal asks
         """Make moves until there is none left, then end: an idle canary costs nothing."""
-        if self.state.analysing:
-            await self._roll_out()
+        if self.state.canary_since is not None:
+            await self._unless_ended(self._roll_out())  # where the run that this one continues stopped
         while True:
-            self.changed = False
-            try:
-                at_rest = await self._make(decide(await self._observe()))
-            except Ended:
-                continue
-            except ActivityError as error:
-                if not is_gone(error):
-                    raise
-                continue
+            at_rest = await self._unless_ended(self._look_and_move())
             await workflow.wait_condition(workflow.all_handlers_finished)
             if at_rest and not self.changed:
                 return self._ending()
+
+    async def _unless_ended(self, story: Coroutine[Any, Any, bool]) -> bool:
+        """Whether the canary is at rest; one that is gone or being deleted in the middle is to be looked at again."""
+        try:
+            return await story
+        except Ended:
+            return False
+        except ActivityError as error:
+            if not is_gone(error):
+                raise
+            return False
+
+    async def _look_and_move(self) -> bool:
+        self.changed = False
+        return await self._make(decide(await self._observe()))
 
     async def _make(self, move: Move) -> bool:
         """Make one move; True when nothing is left to do."""
         match move:
             case Gone() | Rest():
+                await self._clear_old_problem()
                 return True
             case Suspend():
                 await self._say_and_report(wording.suspended())
@@ -100,12 +110,16 @@ class CanaryRollout(Vigil):
             case Reconcile():
                 await effects.open_traffic(self.state.canary)
                 await effects.report(self.report())
+            case Restore():
+                await effects.create_primary(self.state.canary)
+                await effects.open_traffic(self.state.canary)
+                await effects.report(self.report())
             case RollOut(revision=revision):
                 await self._begin(revision)
-                await self._roll_out()
+                return await self._roll_out()
             case Finish(revision=revision):
-                self.state.revision = revision
-                await self._finish_or_roll_back()
+                self.state.revision, self.state.phase = revision, Phase.PROMOTING
+                return await self._roll_out(promoted=True)
         return False
 
     # -- bootstrap ------------------------------------------------------------------------------------------------
@@ -113,26 +127,29 @@ class CanaryRollout(Vigil):
     async def _bootstrap(self) -> None:
         """A ready primary first, then the traffic, and only then is the target scaled to zero."""
         state = self.state
-        state.phase = Phase.INITIALIZING
+        state.phase, state.halt = Phase.INITIALIZING, ""
         await effects.report(self.report())
         state.revision = await effects.create_primary(state.canary)
         with suppress(Superseded):  # the primary follows the target for as long as nobody is served by it
             await self._await_first_primary()
             await effects.open_traffic(state.canary)
-            state.phase, state.waiting = Phase.INITIALIZED, ""
+            state.phase, state.halt, state.waiting = Phase.INITIALIZED, "", ""
             self.say(wording.initialized(state.canary))
             report = self.report(applied=state.revision, promoted=state.revision)
             await effects.scale(Scale(canary=state.canary, up=False, report=report))
 
     async def _await_first_primary(self) -> None:
-        """Without a deadline that ends things: there is nothing to go back to."""
+        """Without a deadline that ends things: there is nothing to go back to. Each new reason is told once."""
         while True:
+            self._continue_as_new_when_long()
             try:
                 return await self._await_ready(Role.PRIMARY)
             except NotReady as lacking:
-                names = self.state.names
-                await self._say_and_report(f"{names.primary}.{names.namespace} not ready: {lacking}", warning=True)
-                await self._watching(until=lambda: False, seconds=self._deadline())
+                sentence = wording.primary_not_ready(self.state.names, str(lacking))
+            if sentence != self.state.halt:
+                self.state.halt = sentence
+                await self._say_and_report(sentence, warning=True)
+            await self._pass_time(self._plan().interval_seconds)
 
     # -- the rollout ----------------------------------------------------------------------------------------------
 
@@ -142,29 +159,32 @@ class CanaryRollout(Vigil):
         for caveat in self._plan().caveats:
             self.say(caveat, warning=True)
 
-    async def _roll_out(self) -> None:
-        """Until the pinned revision, or the one that superseded it, is promoted or rolled back."""
+    async def _roll_out(self, *, promoted: bool = False) -> bool:
+        """Until the pinned revision, or the one that superseded it, is promoted or rolled back; then look again."""
         while True:
             try:
-                await self._analyse_and_promote()
+                await self._ship(promoted=promoted)
             except Superseded as newer:
                 await self._restart(newer.revision)
                 continue
-            except RollBack as why:
-                await self._roll_back(str(why))
-            except ActivityError as error:
+            except (ActivityError, asyncio.CancelledError) as error:
                 if not is_cancelled_exception(error):
                     raise
                 await self._roll_back_cancelled()
-            except asyncio.CancelledError:
-                await self._roll_back_cancelled()
-            return
+            return False
+
+    async def _ship(self, *, promoted: bool) -> None:
+        try:
+            await (self._finish_promotion() if promoted else self._analyse_and_promote())
+        except RollBack as why:
+            await self._roll_back(str(why))
 
     async def _analyse_and_promote(self) -> None:
         state = self.state
-        if not state.analysing:
+        if state.canary_since is None:
             await self._scale_up()
             await self._await_canary()
+        if not state.analysing:
             await self._pass_pre_rollout_hooks()
         if not self._skips_analysis():
             await self._analyse()
@@ -178,7 +198,7 @@ class CanaryRollout(Vigil):
 
     async def _scale_up(self) -> None:
         report = self.report(applied=self.state.revision)
-        await effects.scale(Scale(canary=self.state.canary, up=True, report=report))
+        await effects.scale(Scale(canary=self.state.canary, up=True, fresh=self.state.fresh_pods, report=report))
 
     async def _await_canary(self) -> None:
         try:
@@ -191,10 +211,12 @@ class CanaryRollout(Vigil):
         """Each once per revision until it agrees; a refusal is a failed check, and is asked again an interval later."""
         if self._skips_analysis():
             return
-        self.say(wording.starting_analysis(self.state.names))
-        self._schedule_from_now()
+        if self.state.next_check is None:
+            self.say(wording.starting_analysis(self.state.names))
+            self._schedule_from_now()
         for hook in self._plan().pre_rollout:
             while hook not in self.state.passed_hooks and not self._skips_analysis():
+                self._continue_as_new_when_long()
                 await self._ask_before_rollout(hook)
         self.state.analysing = True
 
@@ -301,8 +323,9 @@ class CanaryRollout(Vigil):
         order = Promotion(canary=state.canary, revision=revision, report=self.report())
         if await effects.promote(order) is PromotionOutcome.SUPERSEDED:
             state.phase = Phase.PROGRESSING
-            seen = await self._observe()
-            raise Superseded(seen.revision) if seen.revision else Ended
+            await self._reconsider()
+            # Changed and changed back: the pods are new ones, so they are analysed again.
+            raise Superseded(revision)
         await self._finish_promotion()
 
     async def _finish_promotion(self) -> None:
@@ -321,13 +344,6 @@ class CanaryRollout(Vigil):
         report = self.report(promoted=self._revision())
         await effects.scale(Scale(canary=state.canary, up=False, report=report))
         await self._call_post_rollout_hooks()
-
-    async def _finish_or_roll_back(self) -> None:
-        self.state.phase = Phase.PROMOTING
-        try:
-            await self._finish_promotion()
-        except RollBack as why:
-            await self._roll_back(str(why))
 
     # -- rollback -------------------------------------------------------------------------------------------------
 
@@ -348,40 +364,59 @@ class CanaryRollout(Vigil):
     async def _take_back_promotion(self) -> None:
         """The primary gets its former template again; traffic waits for it only if none of its pods serves."""
         undone = await effects.undo_promotion(self.state.canary)
-        if not undone.serving:
-            wait = Wait(canary=self.state.canary, role=Role.PRIMARY, available=0)
-            await effects.await_ready(wait, self.state.names.primary)
+        serving, names = undone.serving, self.state.names
+        wait = Wait(canary=self.state.canary, role=Role.PRIMARY, available=0)
+        while not serving:
+            answer = await effects.await_ready(wait, names.primary)
+            serving = not isinstance(answer, Stuck)
+            if isinstance(answer, Stuck):
+                self.state.waiting = wording.waiting(names.primary, names.namespace, answer.why)
+                await workflow.sleep(self._plan().interval_seconds)
 
     async def _roll_back_cancelled(self) -> None:
-        await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"))
+        """A cancellation is an abort; once at rest there is nothing to bring back."""
+        self.cancel_heeded = True
+        if self.state.phase not in AT_REST:
+            await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"))
 
     # -- deletion and what blocks -----------------------------------------------------------------------------------
 
     async def _finalize(self) -> None:
         """`revertOnDeletion`: the target serves again before anything of ours goes."""
         state = self.state
-        state.phase = Phase.TERMINATING
+        state.phase, state.halt = Phase.TERMINATING, ""
         await self._say_and_report(wording.terminating(state.canary))
         if await effects.hand_back(state.canary):
             await self._await_target()
         await self._say_and_report(wording.terminated(state.canary))
         await effects.release(state.canary)
+        state.phase = Phase.TERMINATED
 
     async def _await_target(self) -> None:
         """Within the deadline: a target that cannot start must not keep the Canary from going."""
         wait = Wait(canary=self.state.canary, role=Role.CANARY, available=0)
+        waiting = asyncio.create_task(effects.await_ready(wait, self.state.names.target))
         with suppress(TimeoutError):
-            await asyncio.wait_for(effects.await_ready(wait, self.state.names.target), self._deadline())
+            await workflow.wait_condition(waiting.done, timeout=self._deadline())
+        waiting.cancel()
+        with suppress(asyncio.CancelledError, ActivityError):
+            await waiting
 
     async def _block(self, problem: str) -> None:
         """Say it once; the operator starts a new run when something changes."""
         state = self.state
         if state.phase is Phase.NEW:
             state.phase = Phase.INITIALIZING
-        if problem in self.told:
-            return
         state.halt = problem
-        await self._say_and_report(problem, warning=True)
+        if problem not in self.told:
+            await self._say_and_report(problem, warning=True)
+
+    async def _clear_old_problem(self) -> None:
+        """What blocked the canary is mended: its condition must not go on saying so."""
+        state = self.state
+        fitting = wording.condition(state.phase, state.names, state.halt)[1]
+        if state.phase in AT_REST and self.told not in ("", fitting):
+            await effects.report(self.report())
 
     # -- small things -----------------------------------------------------------------------------------------------
 
@@ -405,7 +440,7 @@ class CanaryRollout(Vigil):
         return Examination(canary=self.state.canary, revision=self._revision(), canary_since=since)
 
     def _continue_as_new_when_long(self) -> None:
-        if workflow.info().is_continue_as_new_suggested() and not self.state.notes:
+        if workflow.info().is_continue_as_new_suggested() and not self._stirs():
             state = self.state.model_copy(deep=True)
             workflow.continue_as_new(self._request.model_copy(update={"state": state}))
 

@@ -30,6 +30,8 @@ class State(BaseModel):
     """In a row."""
     passed_hooks: list[str] = Field(default_factory=list)
     """Pre-rollout hooks that agreed to this revision; they are not asked again."""
+    fresh_pods: bool = False
+    """Only configs changed under running pods: the analysis needs new ones."""
     analysing: bool = False
     """The canary is ready and its hooks passed: a continued run goes on from here."""
     canary_since: datetime | None = None
@@ -49,7 +51,8 @@ class State(BaseModel):
 
     def take_up(self, revision: Revision) -> None:
         """Begin anew with this revision: counters, hooks and commands of the former one are void."""
-        pause = self.steering.pause
+        pause, former = self.steering.pause, self.revision
+        self.fresh_pods = former is not None and former.template == revision.template
         self.revision, self.phase = revision, Phase.PROGRESSING
         self.weight = self.failed_checks = self.unreadable_rounds = 0
         self.passed_hooks, self.checks = [], []

@@ -16,7 +16,7 @@ from workflows import effects, wording
 from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-from workflows.observation import PROMOTED, UNBORN, Observation, Plan, Revision
+from workflows.observation import PROMOTED, UNBORN, Observation, Phase, Plan, Revision, Status
 
 Result = TypeVar("Result")
 
@@ -26,6 +26,8 @@ class Vigil(Console):
 
     told = ""
     """The message of condition Promoted when the canary was last looked at."""
+    cancel_heeded = False
+    """The workflow was cancelled, and that rollout is over; a later one is not to be rolled back for it."""
 
     async def _await_ready(self, role: Role) -> None:
         """Until the workload is ready; every progress of its pods buys a new deadline."""
@@ -59,6 +61,10 @@ class Vigil(Console):
         later = due + interval
         state.next_check = later if later > workflow.now() else workflow.now() + interval
 
+    async def _pass_time(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await self._watching(seconds=seconds)
+
     def _schedule_from_now(self) -> None:
         self.state.next_check = workflow.now() + timedelta(seconds=self._plan().interval_seconds)
 
@@ -75,7 +81,8 @@ class Vigil(Console):
             RollBack: somebody aborted, or the target is gone.
             Superseded: the target has a newer revision.
             Ended: the Canary is gone or being deleted.
-            TimeoutError: `seconds` passed.
+            TimeoutError: `seconds` passed; what was spent on looking, telling and being suspended does not count.
+            CancelledError: the workflow was cancelled, be it during a write, which swallows that.
         """
         task = asyncio.create_task(work) if work else None
         due = workflow.time() + seconds if seconds is not None else None
@@ -83,7 +90,9 @@ class Vigil(Console):
             while True:
                 left = None if due is None else max(0.001, due - workflow.time())
                 await workflow.wait_condition(lambda: self._stirs() or until() or done(task), timeout=_delta(left))
+                came = workflow.time()
                 await self._attend()
+                due = None if due is None else due + workflow.time() - came
                 if task and task.done():
                     return task.result()
                 if task is None and until():
@@ -98,26 +107,29 @@ class Vigil(Console):
         return self.changed or self._must_abort() or bool(self.state.notes)
 
     def _must_abort(self) -> bool:
-        return self.state.steering.abort is not None
+        return self.state.steering.abort is not None or self._is_cancelled()
+
+    def _is_cancelled(self) -> bool:
+        return workflow.cancellation_reason() is not None and not self.cancel_heeded
 
     async def _attend(self) -> None:
         """Whatever stirred: an abort goes first, then a change, then what was said and not yet shown."""
-        if abort := self.state.steering.abort:
-            raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason))
+        self._heed_abort()
         if self.changed:
             await self._reconsider()
-        if self.state.notes:
-            await effects.report(self.report())
+        await self._tell()
+
+    def _heed_abort(self) -> None:
+        if abort := self.state.steering.abort:
+            raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason))
+        if self._is_cancelled():
+            raise asyncio.CancelledError
 
     async def _reconsider(self) -> None:
         """Look again in the middle of things, and go on unless what was seen forbids it."""
-        self.changed = False
-        seen = await self._observe()
-        if not seen.found or seen.deleting:
-            raise Ended
+        seen = await self._look()
         if seen.suspended:
-            await self._stay_suspended()
-            return
+            seen = await self._stay_suspended()
         if self.state.phase in PROMOTED:
             await self._shield_from_unanalysed(seen)
             return
@@ -128,10 +140,22 @@ class Vigil(Console):
         if seen.revision and seen.revision != self.state.revision:
             raise Superseded(seen.revision)
 
-    async def _stay_suspended(self) -> None:
+    async def _look(self) -> Observation:
+        self.changed = False
+        seen = await self._observe()
+        if not seen.found or seen.deleting:
+            raise Ended
+        return seen
+
+    async def _stay_suspended(self) -> Observation:
+        """Until it is not any more; only an abort or a deletion is heard meanwhile."""
         await self._say_and_report(wording.suspended())
-        await workflow.wait_condition(lambda: self.changed or self._must_abort())
-        await self._attend()
+        while True:
+            await workflow.wait_condition(self._stirs)
+            self._heed_abort()
+            await self._tell()
+            if self.changed and not (seen := await self._look()).suspended:
+                return seen
 
     async def _shield_from_unanalysed(self, seen: Observation) -> None:
         """During a promotion a newer revision gets no traffic; it has its own rollout afterwards."""
@@ -149,13 +173,26 @@ class Vigil(Console):
             state.plan = seen.plan or state.plan
             self.told = seen.status.message
             if state.revision is None:
-                state.phase, state.weight = seen.status.phase, seen.status.weight
-                state.failed_checks = seen.status.failed_checks
+                self._rebuild_from(seen.status)
+        else:
+            state.phase = Phase.TERMINATED
+            self._show()
         return seen
+
+    def _rebuild_from(self, status: Status) -> None:
+        """What is known before anything was done; a failure keeps its reason, whatever is reported next."""
+        state = self.state
+        state.phase, state.weight, state.failed_checks = status.phase, status.weight, status.failed_checks
+        failed = status.phase is Phase.FAILED
+        state.halt = wording.reason(status.phase, state.names, status.message) if failed else ""
 
     async def _route(self, weight: int) -> None:
         self.state.weight = weight
         await effects.route(Route(canary=self.state.canary, weight=weight, report=self.report()))
+
+    async def _tell(self) -> None:
+        if self.state.notes:
+            await effects.report(self.report())
 
     async def _say_and_report(self, sentence: str, *, warning: bool = False) -> None:
         self.say(sentence, warning=warning)

@@ -15,6 +15,11 @@ def initialized(canary: CanaryRef) -> str:
     return f"Initialization done! {canary}"
 
 
+def primary_not_ready(names: Names, why: str) -> str:
+    """Bootstrap cannot go on; the target keeps its pods and its traffic."""
+    return f"{names.primary}.{names.namespace} not ready: {why}"
+
+
 def suspended() -> str:
     """`spec.suspend` is set."""
     return "skipping canary run as object is suspended"
@@ -260,3 +265,9 @@ def condition(phase: Phase, names: Names, why: str) -> tuple[str, str]:
     status, message = CONDITIONS.get(phase, ("Unknown", ""))
     sentence = message.format(kind=names.kind)
     return status, f"{sentence} {why}".strip()
+
+
+def reason(phase: Phase, names: Names, message: str) -> str:
+    """What `condition` was given as `why` when it made this message."""
+    sentence = condition(phase, names, "")[1]
+    return message.removeprefix(sentence).strip() if message.startswith(sentence) else ""

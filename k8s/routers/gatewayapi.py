@@ -4,9 +4,12 @@ API: gateway.networking.k8s.io v1 and v1beta1. `spec.rules` is one atomic list, 
 whole list, changing the two backendRefs, and writing it back on the resourceVersion that was read.
 """
 
+from contextlib import suppress
 from copy import deepcopy
 
-from k8s.apply import amend, find, owner_of
+from pydantic.alias_generators import to_camel
+
+from k8s.apply import amend, find, is_owned_by, owner_of
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
 from k8s.models.canary import Canary
@@ -31,7 +34,7 @@ class GatewayApiRouter:
             return "GatewayRefs must be specified when using Gateway API as a provider."
         for field in UNSUPPORTED:
             if getattr(service, field, None):
-                return f"spec.service.{field}: not supported by provider gatewayapi yet; remove it"
+                return f"spec.service.{to_camel(field)}: not supported by provider gatewayapi yet; remove it"
         return ""
 
     async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
@@ -76,7 +79,14 @@ class GatewayApiRouter:
         return ""
 
     async def finalize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
-        """Nothing: the route is the Canary's own and is collected with it."""
+        """Delete our route while both its ends still serve: from then on the Service alone leads the traffic.
+
+        Left to be collected with the Canary, it might outlive the Services it leads to, and fail requests meanwhile.
+        """
+        route = await find(cluster, self._resource, canary.namespace, canary.apex_name)
+        if route and is_owned_by(route, raw):
+            with suppress(NotFound):
+                await cluster.delete(self._path(canary))
 
     # -- the object -----------------------------------------------------------------------------------------------
 
@@ -91,16 +101,20 @@ class GatewayApiRouter:
             "annotations": dict(NOT_FLUX),
             "ownerReferences": [owner_of(raw)],
         }
-        manifest["spec"] = {**self._attachment(canary), "rules": self._rules(canary, 0)}
+        attachment = {key: value for key, value in self._attachment(canary).items() if value is not None}
+        manifest["spec"] = {**attachment, "rules": self._rules(canary, 0)}
         return manifest
 
     def _attachment(self, canary: Canary) -> Json:
-        """Parents as the API server stores them: its defaults filled in, so that comparing is possible."""
+        """Parents as the API server stores them: its defaults filled in, so that comparing is possible.
+
+        No host names are null, which takes off those that the spec no longer has.
+        """
         service = canary.spec.service
         refs = service.gateway_refs if service else []
         parents = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", **ref.as_json()} for ref in refs]
         hosts = list(service.hosts) if service and service.hosts else []
-        return {"parentRefs": parents} | ({"hostnames": hosts} if hosts else {})
+        return {"parentRefs": parents, "hostnames": hosts or None}
 
     def _rules(self, canary: Canary, weight: int) -> list[Json]:
         matches = [{"path": {"type": "PathPrefix", "value": "/"}}]

@@ -6,8 +6,7 @@ from k8s.apply import find, owner_of
 from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
 from k8s.resources import AUTOSCALERS
-
-FLUX = "toolkit.fluxcd.io"
+from k8s.targets.base import FLUX
 
 
 class HpaScaler:

@@ -9,6 +9,8 @@ from k8s.resources import Resource
 
 DEFAULT_SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 PRIMARY_SUFFIX = "-primary"
+FLUX = "toolkit.fluxcd.io"
+"""In the keys by which Flux knows an object as its own; a copy must not carry them."""
 REVISION_ANNOTATION = "serinus.dev/revision"
 """On the primary's pods: template hash and config checksums of what it runs, so that a config change rolls them."""
 

@@ -5,10 +5,9 @@ from copy import deepcopy
 from k8s.client import Json
 from k8s.readiness import Readiness, readiness
 from k8s.resources import DEPLOYMENTS
-from k8s.targets.base import DEFAULT_SELECTOR_LABELS, Selector, UnfitTarget
+from k8s.targets.base import DEFAULT_SELECTOR_LABELS, FLUX, Selector, UnfitTarget
 
 COPIED_SETTINGS = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
-FLUX = "toolkit.fluxcd.io"
 OTHERS_ANNOTATIONS = frozenset(
     {"kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"},
 )

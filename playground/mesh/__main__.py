@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 TRAFFIC_SPLITS = Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits")
 PROBE_SECONDS = 5.0
 LOAD_TESTER = "loadtester"
+USER_AGENT = "serinus-mesh"
 
 
 def main(
@@ -62,7 +63,7 @@ async def run(port: int, metrics_port: int, kubeconfig: Path | None, loadtester:
     """
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(Cluster.connect(kubeconfig))
+        cluster = await stack.enter_async_context(Cluster.connect(kubeconfig, user_agent=USER_AGENT))
         watches = services, pods, routes, splits = [
             Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, TRAFFIC_SPLITS)
         ]

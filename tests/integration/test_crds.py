@@ -12,6 +12,7 @@ import yaml
 
 from k8s.models.loading import load_canary
 from playground.kubectl import KubectlFailed
+from playground.stage import Stage
 from playground.world import World
 
 pytestmark = pytest.mark.integration
@@ -49,8 +50,10 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def cluster(world: World) -> AsyncIterator[World]:
-    """A cluster with the definitions as they are deployed, and a namespace that goes in the end."""
+async def cluster(stage: Stage) -> AsyncIterator[World]:
+    """The definitions as they are deployed, and a namespace that goes in the end; no worker touches the Canaries."""
+    world = stage.world
+    await stage.worker.stop()
     await world.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "deploy" / "crds"))
     crds = [
         f"customresourcedefinition/{kind}.flagger.app" for kind in ("canaries", "metrictemplates", "alertproviders")
@@ -59,6 +62,7 @@ async def cluster(world: World) -> AsyncIterator[World]:
     await world.kubectl("create", "namespace", NAMESPACE)
     yield world
     await world.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    await stage.worker.start()
 
 
 async def stored(world: World, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -87,14 +87,16 @@ async def test_prometheus_scrapes_what_it_is_told_within_seconds(
     world: World, eventually: Callable[..., Awaitable[None]]
 ) -> None:
     """A target is added while it runs."""
-    await world.prometheus.scrape([f"{world.prometheus_url}/metrics"])
+    before = world.prometheus.targets
+    await world.prometheus.scrape([*before, f"{world.prometheus_url}/metrics"])
 
     async def up() -> None:
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.get(f"{world.prometheus_url}/api/v1/query", params={"query": "up == 1"})
-        assert len(answer.json()["data"]["result"]) == 1
+        assert len(answer.json()["data"]["result"]) == len(before) + 1
 
     await eventually(up)
+    await world.prometheus.scrape(before)
 
 
 async def test_temporal_serves_its_ui(world: World) -> None:

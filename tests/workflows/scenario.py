@@ -1,15 +1,24 @@
 """A canary's world for workflow tests: the activities, replaced under their own names by a few lines of memory.
 
 A test sets what the world answers, starts the workflow, and reads what happened: weights, events, phases.
+
+Time is skipped only while a rollout's result is awaited, and never while an activity runs. So what a person or the
+cluster does in the middle of a rollout is done from inside the activity that runs at that moment (`World.on`), or when
+an event is shown (`World.when_told`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import WorkflowHandle
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from tests.builders import CANARY, NEW, OLD, a_check, a_plan, a_status, an_observation
 from workflows.effects import (
@@ -33,10 +42,32 @@ from workflows.effects import (
     Waiting,
 )
 from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.rollout import CANARY_GONE
 from workflows.state import Ending
-from workflows.verdict import Check
+from workflows.steering import Command, Reply
+from workflows.verdict import Check, Verdict, judge
 
-Rollout = WorkflowHandle[Any, Ending]
+Action = Callable[[], Awaitable[None]]
+PROMOTE = "Promote podinfo.test without further analysis"
+PATIENCE_SECONDS = 15.0
+"""Of real time, for one rollout: most take less than one."""
+
+
+class BrokenRules(Interceptor):
+    """A rule that the world sees broken fails the rollout, where a retry would hide it."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+        """Around every activity."""
+        return _FailOnBrokenRule(next)
+
+
+class _FailOnBrokenRule(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+        try:
+            return await super().execute_activity(input)
+        except AssertionError as broken:
+            name = activity.info().activity_type
+            raise ApplicationError(f"{name} broke a rule: {broken}", type="RuleBroken", non_retryable=True) from broken
 
 
 class World:
@@ -50,18 +81,26 @@ class World:
         self.status = a_status()
         self.found, self.deleting, self.suspended, self.problem = True, False, False, ""
         self.target_replicas, self.primary_available, self.canary_ready = 0, True, True
-        self.primary_ready_after_promotion = True
+        self.primary_ready_after_promotion = self.primary_serves_after_undo = True
+        self.stuck: dict[Role, str] = {}
+        """What the cluster gave up on, and why."""
         self.weight = 0
         self.weights: list[int] = []
         self.notes: dict[str, Note] = {}
         self.phases: list[Phase] = []
         self.analysed: set[str] = set()
+        """Templates that were examined at all."""
+        self.passed_last_step, self.may_advance, self.may_promote = False, False, False
         self.hooks: list[str] = []
         self.hook_answers: dict[str, list[HookAnswer]] = {}
         self.checks: list[list[Check]] = []
         """Answers of the coming examinations, in order; healthy when used up."""
-        self.on: dict[str, Callable[[], Any]] = {}
+        self.on: dict[str, Action] = {}
         """Called when an activity of that name starts, once."""
+        self.at_call: dict[int, Action] = {}
+        """Called when the activity with that number starts; the first has 1."""
+        self.when_told: dict[str, Action] = {}
+        """Called when that event is shown, once."""
         self.lingers: set[str] = set()
         """Activities that, the next time, go on until they are cancelled."""
         self.wake = asyncio.Event()
@@ -93,9 +132,11 @@ class World:
 
     async def _enter(self, name: str) -> None:
         self.calls.append(name)
-        hook = self.on.pop(name, None)
-        if hook:
-            await hook()
+        if not self.found and name not in ("observe", "report"):
+            raise ApplicationError("canary podinfo.test not found", type=CANARY_GONE, non_retryable=True)
+        for action in (self.at_call.pop(len(self.calls), None), self.on.pop(name, None)):
+            if action:
+                await action()
         if name in self.lingers:
             self.lingers.remove(name)
             await self._linger()
@@ -107,7 +148,7 @@ class World:
             await asyncio.sleep(0.05)
 
     @activity.defn(name=Activity.OBSERVE)
-    async def observe(self, ref: CanaryRef) -> Observation:
+    async def observe(self, ref: CanaryRef) -> Observation:  # noqa: ARG002 - there is one canary
         """Facts."""
         await self._enter("observe")
         if not self.found:
@@ -125,7 +166,7 @@ class World:
         )
 
     @activity.defn(name=Activity.CREATE_PRIMARY)
-    async def create_primary(self, ref: CanaryRef) -> Revision:
+    async def create_primary(self, ref: CanaryRef) -> Revision:  # noqa: ARG002 - there is one canary
         """The primary runs what the target runs."""
         await self._enter("create_primary")
         assert self.target
@@ -133,7 +174,7 @@ class World:
         return self.target
 
     @activity.defn(name=Activity.OPEN_TRAFFIC)
-    async def open_traffic(self, ref: CanaryRef) -> None:
+    async def open_traffic(self, ref: CanaryRef) -> None:  # noqa: ARG002 - there is one canary
         """Only ever to a ready primary."""
         await self._enter("open_traffic")
         assert self.primary_available
@@ -144,6 +185,8 @@ class World:
         await self._enter(f"await_{wait.role}")
         while True:
             ready = self.canary_ready if wait.role is Role.CANARY else self.primary_available
+            if why := self.stuck.get(wait.role):
+                return Readying(readiness=Stuck(why=why))
             if wait.role is Role.CANARY and self.target is None:
                 return Readying(readiness=Stuck(why="deployment podinfo.test not found"))
             if ready:
@@ -165,7 +208,7 @@ class World:
             assert self.primary_available
         self.target_replicas = 1 if order.up else 0
         if order.report:
-            self._take(order.report)
+            await self._take(order.report)
 
     @activity.defn(name=Activity.CALL_HOOK)
     async def call_hook(self, call: HookCall) -> HookAnswer:
@@ -181,6 +224,8 @@ class World:
         await self._enter("examine")
         checks = self.checks.pop(0) if self.checks else [a_check(100)]
         self.analysed.add(order.revision.template)
+        self.may_advance = all(judge(check) is Verdict.PASSED for check in checks)
+        self.passed_last_step = self.may_advance and self.weight >= max(self.plan.weights)
         return Findings(checks=tuple(checks), plan=self.plan)
 
     @activity.defn(name=Activity.ROUTE)
@@ -188,61 +233,75 @@ class World:
         """Traffic only ever goes to what is ready."""
         await self._enter("route")
         assert 0 <= order.weight <= 100
-        assert order.weight == 0 or self.canary_ready
+        assert order.weight == 0 or order.weight in self.plan.weights
+        assert order.weight <= self.weight or self.canary_ready
+        assert order.weight <= self.weight or self.weight == 0 or self.may_advance, (
+            "advanced on a check that did not pass"
+        )
+        self.may_advance = False
+        assert order.weight >= self.weight or self.primary_available
         self.weight = order.weight
         self.weights.append(order.weight)
-        self._take(order.report)
+        await self._take(order.report)
 
     @activity.defn(name=Activity.PROMOTE)
     async def promote(self, order: Promotion) -> PromotionOutcome:
         """Exactly the pinned revision, or nothing."""
         await self._enter("promote")
+        by_hand = self.may_promote or any(note.text.startswith(PROMOTE) for note in order.report.notes)
+        assert self.passed_last_step or by_hand or self.plan.skip_analysis, "promoted what was not analysed"
         if self.target != order.revision:
             return PromotionOutcome.SUPERSEDED
         self.primary = order.revision
         self.primary_available = self.primary_ready_after_promotion
-        self._take(order.report)
+        await self._take(order.report)
         return PromotionOutcome.COPIED
 
     @activity.defn(name=Activity.UNDO_PROMOTION)
-    async def undo_promotion(self, ref: CanaryRef) -> Undone:
+    async def undo_promotion(self, ref: CanaryRef) -> Undone:  # noqa: ARG002 - there is one canary
         """The former template serves again."""
         await self._enter("undo_promotion")
-        self.primary, self.primary_available = OLD, True
-        return Undone(serving=True)
+        self.primary, self.primary_available = OLD, self.primary_serves_after_undo
+        return Undone(serving=self.primary_available)
 
     @activity.defn(name=Activity.REPORT)
     async def report(self, what: Report) -> None:
         """Remember."""
         await self._enter("report")
-        self._take(what)
+        await self._take(what)
 
     @activity.defn(name=Activity.HAND_BACK)
-    async def hand_back(self, ref: CanaryRef) -> bool:
+    async def hand_back(self, ref: CanaryRef) -> bool:  # noqa: ARG002 - there is one canary
         """The target serves again."""
         await self._enter("hand_back")
         self.target_replicas = 1
         return self.target is not None
 
     @activity.defn(name=Activity.RELEASE)
-    async def release(self, ref: CanaryRef) -> None:
+    async def release(self, ref: CanaryRef) -> None:  # noqa: ARG002 - there is one canary
         """The Canary may go."""
         await self._enter("release")
         self.found = False
 
-    def _take(self, what: Report) -> None:
+    async def _take(self, what: Report) -> None:
         for note in what.notes:
-            if note.id in self.notes:
-                raise ApplicationError(f"said twice: {note.text}", non_retryable=True)
+            assert note.id not in self.notes, f"said twice: {note.text}"
             self.notes[note.id] = note
+            if note.text.startswith("New revision detected!"):
+                self.passed_last_step = self.may_advance = self.may_promote = False
+            self.may_promote = self.may_promote or note.text.startswith(PROMOTE)
         self.phases.append(what.phase)
         update: dict[str, Any] = {"phase": what.phase, "weight": what.weight, "message": what.condition[1]}
         update["failed_checks"] = what.failed_checks
+        update["generation"] = what.generation or self.status.generation
         if what.applied:
             update |= {"applied": what.applied.template, "configs": what.applied.configs}
         if what.promoted:
             update["promoted"] = what.promoted.template
         self.status = self.status.model_copy(update=update)
+        for note in what.notes:
+            if action := self.when_told.pop(note.text, None):
+                await action()
 
     def assert_safe_at_rest(self) -> None:
         """All traffic on a ready primary, the canary at zero, and nothing promoted that was not to be."""
@@ -251,4 +310,70 @@ class World:
         assert self.target_replicas == 0
 
 
-__all__ = ["CANARY", "Rollout", "World"]
+@dataclass(frozen=True)
+class Rollout:
+    """A rollout under way in a world, as a person with a terminal meets it."""
+
+    handle: WorkflowHandle[Any, Ending]
+    world: World
+    environment: WorkflowEnvironment
+
+    async def result(self) -> Ending:
+        """How it ended, with time being skipped until then; fails with what was shown when it does not end."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self.handle.result()
+        except TimeoutError:
+            raise AssertionError(f"does not end; shown: {self.world.events}; done: {self.world.calls}") from None
+
+    async def pass_time(self, duration: timedelta) -> None:
+        """Let it go on for so long on its own clock."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.environment.sleep(duration)
+
+    async def cancel(self) -> None:
+        """`temporal workflow cancel`, sent by an activity; returns when that was asked to stop.
+
+        This server, unlike a real one, chokes on a request to stop an activity that ends at that moment.
+        """
+        await until(self._has_one_activity)
+        await self.handle.cancel()
+        await until(self._has_asked_to_stop)
+
+    async def _has_one_activity(self) -> bool:
+        return len((await self.handle.describe()).raw_description.pending_activities) == 1
+
+    async def _has_asked_to_stop(self) -> bool:
+        asking = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
+        return any(event.event_type == asking for event in (await self.handle.fetch_history()).events)
+
+    async def changed(self) -> None:
+        """As the operator says it."""
+        await self.handle.signal("changed", "test")
+
+    async def signal(self, verb: str, command: Command | None = None) -> None:
+        """As a person says it through a tool that only knows signals."""
+        await self.handle.signal(verb, args=[command] if command else [])
+
+    async def say(self, verb: str, command: Command) -> str:
+        """As a person says it through an update; the answer as one line."""
+        try:
+            reply: Reply = await self.handle.execute_update(verb, command, result_type=Reply)
+        except WorkflowUpdateFailedError as failed:
+            return f"refused: {getattr(failed.cause, 'message', failed.cause)}"
+        return reply.message
+
+    async def ask(self, question: str) -> dict[str, Any]:
+        """A query's answer as plain data."""
+        answer: dict[str, Any] = await self.handle.query(question)
+        return answer
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Return once it holds; a server's state has no event to await."""
+    async with asyncio.timeout(PATIENCE_SECONDS / 2):
+        while not await condition():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.01)
+
+
+__all__ = ["CANARY", "BrokenRules", "Rollout", "World"]

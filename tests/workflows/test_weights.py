@@ -1,5 +1,7 @@
 """The ladder, by table and by property."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +36,7 @@ def test_weights_ascend_within_0_and_100(step: int, top: int, steps: list[int]) 
     weights = ladder(step, top, steps)
 
     assert all(1 <= weight <= 100 for weight in weights)
-    assert all(low < high for low, high in zip(weights, weights[1:], strict=False))
+    assert all(low < high for low, high in pairwise(weights))
 
 
 @given(step=st.integers(min_value=1, max_value=100), top=PERCENT, weight=PERCENT)

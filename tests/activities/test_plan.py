@@ -1,0 +1,112 @@
+"""From `spec.analysis` to the plan: defaults filled in, and nothing left out in silence."""
+
+from typing import Any
+
+import pytest
+
+from activities.bench import Defaults
+from activities.plan import GATES, UnfitAnalysis, interval_seconds, plan_of
+from tests.objects import a_model, an_analysis
+
+Json = dict[str, Any]
+DEFAULTS = Defaults()
+STEPS = "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights"
+
+
+def a_hook(name: str, type_: str) -> Json:
+    """A webhook of that type."""
+    return {"name": name, "type": type_, "url": "http://hooks.test/"}
+
+
+def test_guide() -> None:
+    """The spec's values, and Flagger's defaults for the rest."""
+    plan = plan_of(a_model(analysis=an_analysis()), DEFAULTS)
+    assert (plan.interval_seconds, plan.threshold, plan.weights) == (30, 5, (10, 20, 30, 40, 50))
+    assert (plan.deadline_seconds, plan.unreadable_limit, plan.skip_analysis) == (600, 0, False)
+    assert plan.caveats == ()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "weights"),
+    [
+        ({"stepWeight": 20, "maxWeight": 50}, (20, 40, 60)),
+        ({"stepWeight": 50, "maxWeight": None}, (50, 100)),
+        ({"stepWeight": None, "stepWeights": [1, 5, 50]}, (1, 5, 50)),
+    ],
+)
+def test_weights(analysis: Json, weights: tuple[int, ...]) -> None:
+    """By a step or by a list."""
+    assert plan_of(a_model(analysis=an_analysis(**analysis)), DEFAULTS).weights == weights
+
+
+@pytest.mark.parametrize("threshold", [None, 0, -3, 1])
+def test_least_threshold(threshold: int | None) -> None:
+    """At least one failed check means rollback."""
+    assert plan_of(a_model(analysis=an_analysis(threshold=threshold)), DEFAULTS).threshold == 1
+
+
+@pytest.mark.parametrize(
+    ("interval", "minimum", "seconds"),
+    [("30s", 10, 30), (None, 10, 60), ("5s", 10, 10), ("0s", 10, 60), ("1m30s", 10, 90), ("2s", 1, 2)],
+)
+def test_interval(interval: str | None, minimum: float, seconds: float) -> None:
+    """A minute when absent, and never below what the worker allows."""
+    canary = a_model(analysis=an_analysis(interval=interval))
+    assert interval_seconds(canary, Defaults(minimum_interval_seconds=minimum)) == seconds
+
+
+def test_hooks() -> None:
+    """By type, in the order of the spec; without a type it is a rollout hook."""
+    hooks = [a_hook("b", "pre-rollout"), a_hook("a", "pre-rollout"), a_hook("c", ""), a_hook("d", "post-rollout")]
+    plan = plan_of(a_model(analysis=an_analysis(webhooks=hooks)), DEFAULTS)
+    assert (plan.pre_rollout, plan.rollout, plan.post_rollout) == (("b", "a"), ("c",), ("d",))
+
+
+@pytest.mark.parametrize(
+    "analysis", [{"stepWeight": None}, {"stepWeight": 0}, {"stepWeight": None, "stepWeights": [0]}]
+)
+def test_no_steps(analysis: Json) -> None:
+    """Flagger stays Progressing for ever."""
+    with pytest.raises(UnfitAnalysis) as refusal:
+        plan_of(a_model(analysis=an_analysis(**analysis)), DEFAULTS)
+    assert str(refusal.value) == STEPS
+
+
+def test_no_steps_are_needed() -> None:
+    """When the analysis is skipped."""
+    plan = plan_of(a_model(analysis=an_analysis(stepWeight=None), skipAnalysis=True), DEFAULTS)
+    assert plan.skip_analysis
+    assert plan.weights == ()
+
+
+@pytest.mark.parametrize(
+    ("analysis", "field"),
+    [
+        ({"iterations": 5, "stepWeight": None}, "iterations: A/B testing and blue/green are"),
+        ({"match": [{"headers": {"x": {"exact": "y"}}}]}, "iterations: A/B testing and blue/green are"),
+        ({"mirror": True}, "mirror: traffic mirroring is"),
+        ({"stepWeightPromotion": 10}, "stepWeightPromotion: promotion in steps is"),
+        ({"sessionAffinity": {"cookieName": "c"}}, "sessionAffinity: session affinity is"),
+        *(({"webhooks": [a_hook("gate", gate)]}, f"webhooks: type {gate} is") for gate in GATES),
+    ],
+)
+def test_refusals(analysis: Json, field: str) -> None:
+    """A release must not pass a gate that nobody asks; the text names the field and the way out."""
+    with pytest.raises(UnfitAnalysis) as refusal:
+        plan_of(a_model(analysis=an_analysis(**analysis)), DEFAULTS)
+    assert str(refusal.value) == f"spec.analysis.{field} not supported yet; remove it to release without"
+
+
+def test_caveats() -> None:
+    """What is left out without harm is told."""
+    alerts = [{"name": "chat", "providerRef": {"name": "slack"}}]
+    analysis = an_analysis(alerts=alerts, webhooks=[a_hook("log", "event")])
+    assert plan_of(a_model(analysis=analysis), DEFAULTS).caveats == (
+        "spec.analysis.alerts: not supported yet, nobody is alerted",
+        "spec.analysis.webhooks: type event is not supported yet, nobody is told",
+    )
+
+
+def test_workers_limit() -> None:
+    """How long unreadable checks are borne is the worker's setting."""
+    assert plan_of(a_model(), Defaults(unreadable_limit=7)).unreadable_limit == 7

@@ -1,0 +1,198 @@
+"""One number, or the name of what came instead."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.http import Reply
+from activities.providers import prometheus
+from activities.providers.prometheus import ANSWER_LIMIT_BYTES, Prometheus, reading_of
+from tests.activities.conftest import Outside
+from workflows.verdict import NoData, Unreadable, Value
+
+ADDRESS = "http://prometheus:9090"
+LARGEST = 1.7976931348623157e308
+
+
+def answer(kind: str, result: Any) -> dict[str, Any]:
+    """A successful answer of the API."""
+    return {"status": "success", "data": {"resultType": kind, "result": result}}
+
+
+def vector(*values: str) -> dict[str, Any]:
+    """An instant vector with one series for each value."""
+    return answer("vector", [{"metric": {}, "value": [1700000000.1, value]} for value in values])
+
+
+def reading(text: str | bytes) -> Value | NoData | Unreadable:
+    """What an answer with this body reads as."""
+    body = text.encode() if isinstance(text, str) else text
+    return reading_of(Reply(200, "OK", httpx.Headers(), body, whole=True))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (vector("99.5"), Value(value=99.5)),
+        (vector("1", "2"), Value(value=2)),
+        (vector("-1e-3"), Value(value=-0.001)),
+        (answer("scalar", [1700000000.1, "7"]), Value(value=7)),
+        (vector(), NoData()),
+        (answer("vector", None), NoData()),
+        (vector("NaN"), NoData()),
+        (answer("scalar", [1, "NaN"]), NoData()),
+        (vector("+Inf"), Value(value=LARGEST)),
+        (vector("-Inf"), Value(value=-LARGEST)),
+    ],
+)
+def test_numbers(body: Any, expected: Value | NoData) -> None:
+    """A vector's last sample or a scalar; dividing by no requests is no data, and infinity breaks every bound."""
+    assert reading(json.dumps(body)) == expected
+
+
+@pytest.mark.parametrize("kind", ["matrix", "string", "streams"])
+def test_other_kinds(kind: str) -> None:
+    """What is no single value says what to write."""
+    found = reading(json.dumps(answer(kind, [{"values": []}])))
+    assert found == Unreadable(detail=f"query returned a {kind}; write one that returns a single value")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Sign in</html>",
+        "",
+        "null",
+        "[]",
+        "5",
+        "{}",
+        '{"data": null}',
+        '{"data": []}',
+        '{"data": {"resultType": "vector"}}',
+        json.dumps(answer("vector", {"a": "b"})),
+        json.dumps(answer("vector", ["text"])),
+        json.dumps(answer("vector", [{"histogram": [1, {}]}])),
+        json.dumps(answer("vector", [{"value": [1]}])),
+        json.dumps(vector("many")),
+        json.dumps(answer("scalar", 5)),
+        json.dumps(answer("scalar", [1, 10**400])),
+        "[" * 100_000,
+        b"\xff\xfe\x00",
+    ],
+    ids=lambda body: str(body[:40]),
+)
+def test_what_is_no_answer(body: str | bytes) -> None:
+    """A sign-in page, or JSON of somebody else, is unreadable; it is quoted, and never raises."""
+    found = reading(body)
+    assert isinstance(found, Unreadable)
+    assert found.detail.startswith("not an answer of Prometheus: ")
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from(["vector", "scalar", "matrix"]),
+)
+def test_never_raises(result: Any, kind: str) -> None:
+    """Whatever stands where the result should be."""
+    assert isinstance(reading(json.dumps(answer(kind, result))), Value | NoData | Unreadable)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 422, 429, 500, 503])
+async def test_refusals(outside: Outside, status: int) -> None:
+    """Neither a refusal nor a redirect, which is not followed, says anything about the release."""
+    outside.answer = lambda _: httpx.Response(status, headers={"Location": ADDRESS}, text=" because \n")
+    found = await Prometheus(outside.http, ADDRESS).query("up")
+    assert found == Unreadable(detail=f"error response: {status}: because")
+    assert len(outside.asked) == 1
+
+
+async def test_redirects_are_not_followed_by_any_client() -> None:
+    """Not even by one that was made to."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": "http://elsewhere"}))
+    async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http:
+        assert await Prometheus(http, ADDRESS).query("up") == Unreadable(detail="error response: 302: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("slow"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("broken"),
+        httpx.UnsupportedProtocol("ftp"),
+        httpx.DecodingError("not gzip"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_not_reached(outside: Outside, error: Exception) -> None:
+    """A server that is away is unreadable, with its address."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    outside.answer = fail
+    found = await Prometheus(outside.http, ADDRESS).query("up")
+    assert found == Unreadable(detail=f"{ADDRESS}/api/v1/query: {error!r}")
+
+
+async def test_hanging(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole exchange is bounded, not only each read."""
+    monkeypatch.setattr(prometheus, "TIMEOUT_SECONDS", 0.05)
+
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    outside.answer = lambda _: httpx.Response(200, content=drip())
+    found = await Prometheus(outside.http, ADDRESS).query("up")
+    assert found == Unreadable(detail=f"{ADDRESS}/api/v1/query: no answer within 0.05 s")
+
+
+async def test_huge_answer(outside: Outside) -> None:
+    """It is not read whole: a mebibyte, and one chunk more."""
+    chunk, sent = b"x" * 65536, 0
+
+    async def flood() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += len(chunk)
+            yield chunk
+
+    outside.answer = lambda _: httpx.Response(200, content=flood())
+    found = await Prometheus(outside.http, ADDRESS).query("up")
+    assert found == Unreadable(detail="the answer exceeds 1 MiB; write a query that returns a single value")
+    assert sent <= ANSWER_LIMIT_BYTES + 2 * len(chunk)
+
+
+async def test_what_is_asked(outside: Outside) -> None:
+    """One line, at the API's path below the address, with the headers and credentials that were given."""
+    outside.answer = lambda _: httpx.Response(200, json=vector("1"))
+    server = Prometheus(outside.http, f"{ADDRESS}/mimir/", {"X-Scope-OrgID": "a"}, ("user", "pass"))
+    assert await server.query("\n  sum(\n    rate(x[1m])\n  )\n") == Value(value=1)
+    (request,) = outside.asked
+    assert request.url.copy_with(query=None) == f"{ADDRESS}/mimir/api/v1/query"
+    assert dict(request.url.params) == {"query": "sum( rate(x[1m]) )"}
+    assert request.headers["X-Scope-OrgID"] == "a"
+    assert request.headers["Authorization"] == "Basic dXNlcjpwYXNz"
+
+
+@pytest.mark.parametrize("token", ["s3cret\nX-Evil: 1", "s3crét"])
+async def test_secrets_stay_secret(token: str) -> None:
+    """A header that cannot be sent is not quoted: what is answered here enters histories and events."""
+    listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with listener, httpx.AsyncClient(trust_env=False) as http:
+        found = await Prometheus(http, address, {"Authorization": f"Bearer {token}"}).query("up")
+    assert found == Unreadable(detail=f"{address}/api/v1/query: a header holds characters that cannot be sent")

@@ -1,0 +1,182 @@
+"""The built-in checks: what is sent, and which series of real proxies that selects."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from activities.queries import DURATION, SUCCESS_RATE, application_port, builtin_query, escaped, speaks_linkerd
+from k8s.models.loading import load_canary
+from tests.objects import a_canary, a_deployment, a_model, a_service, a_template
+
+Json = dict[str, Any]
+Series = dict[str, str]
+LINKERD = 'namespace="test",deployment="podinfo",direction="inbound",route_name!="probe",srv_port!="4191"'
+APPLICATION = 'kubernetes_namespace="test",kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
+GATEWAY = [{"name": "public", "kind": "Gateway"}]
+MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
+SAMPLES = [
+    sample
+    for family in text_string_to_metric_families((Path(__file__).parent / "data" / "linkerd_proxies.prom").read_text())
+    for sample in family.samples
+]
+
+
+def query(
+    metric: str = SUCCESS_RATE, *, provider: str = "gatewayapi:v1", service: Json | None = None, **pod: Any
+) -> str:
+    """The text for a Canary with this service, and a target with these fields in its template."""
+    canary = a_model(service=service or a_service())
+    return builtin_query(metric, provider, canary, a_deployment(template=a_template() | pod), "60s")
+
+
+def selected(selector: str, name: str) -> list[Series]:
+    """The series that the selector of that metric matches, with their values."""
+    matchers = MATCHER.findall(selector)
+    chosen = [sample for sample in SAMPLES if sample.name == name]
+    return [
+        {**sample.labels, "value": f"{sample.value:g}"}
+        for sample in chosen
+        if all(matches(sample.labels.get(label, ""), operator, value) for label, operator, value in matchers)
+    ]
+
+
+def matches(label: str, operator: str, value: str) -> bool:
+    """As Prometheus: regular expressions match the whole value, and an absent label is empty."""
+    found = label == value if operator in ("=", "!=") else re.fullmatch(value, label) is not None
+    return found if operator in ("=", "=~") else not found
+
+
+def selectors(text: str, name: str) -> list[str]:
+    """What stands in the braces behind each mention of a metric."""
+    return re.findall(rf"{name}{{([^}}]*)}}", text)
+
+
+def test_linkerd_success_rate() -> None:
+    """Failures are counted, since a service that only fails has no successful series; no failures are zero."""
+    series = f'{LINKERD},target_port=~"9898|"'
+    assert query() == (
+        f'100 - 100 * (sum(rate(response_total{{{series},classification="failure"}}[60s])) or vector(0))'
+        f" / sum(rate(response_total{{{series}}}[60s]))"
+    )
+
+
+def test_linkerd_duration() -> None:
+    """The 99th percentile, in the milliseconds that the proxy counts in."""
+    series = f'{LINKERD},target_port=~"9898|"'
+    expected = f"histogram_quantile(0.99, sum(rate(response_latency_ms_bucket{{{series}}}[60s])) by (le))"
+    assert query(DURATION) == expected
+
+
+def test_application_success_rate() -> None:
+    """Behind a Gateway the application counts for itself."""
+    count = "http_request_duration_seconds_count"
+    assert query(service=a_service(gatewayRefs=GATEWAY)) == (
+        f'100 - 100 * (sum(rate({count}{{{APPLICATION},status=~"5.*"}}[60s])) or vector(0))'
+        f" / sum(rate({count}{{{APPLICATION}}}[60s]))"
+    )
+
+
+def test_application_duration() -> None:
+    """It counts in seconds, the bounds are in milliseconds."""
+    bucket = f"http_request_duration_seconds_bucket{{{APPLICATION}}}[60s]"
+    assert query(DURATION, service=a_service(gatewayRefs=GATEWAY)) == (
+        f"1000 * histogram_quantile(0.99, sum(rate({bucket})) by (le))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "refs", "linkerd"),
+    [
+        ("linkerd", [], True),
+        ("gatewayapi:v1", a_service()["gatewayRefs"], True),
+        ("gatewayapi:v1beta1", a_service()["gatewayRefs"], True),
+        ("gatewayapi:v1", GATEWAY, False),
+        ("gatewayapi:v1", [*GATEWAY, *a_service()["gatewayRefs"]], True),
+        ("gatewayapi:v1", [], False),
+        ("kubernetes", a_service()["gatewayRefs"], False),
+    ],
+)
+def test_dialect(provider: str, refs: list[Json], *, linkerd: bool) -> None:
+    """A route that is attached to a Service is a mesh's, and the mesh is Linkerd."""
+    assert speaks_linkerd(provider, a_model(service=a_service(gatewayRefs=refs))) is linkerd
+
+
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [
+        (a_service(), "9898"),
+        (a_service(targetPort="http"), "9898"),
+        (a_service(targetPort="8080"), "8080"),
+        (a_service(targetPort=None, port=80), "80"),
+        (a_service(targetPort="no such port"), ""),
+        (None, ""),
+    ],
+    ids=["number", "name", "number as text", "the Service's own", "unknown name", "no service"],
+)
+def test_port(service: Json | None, port: str) -> None:
+    """The container's port by number, since that is what the proxy writes; none when it cannot be told."""
+    assert application_port(a_model(service=service), a_deployment()) == port
+
+
+def test_unknown_port() -> None:
+    """Then the port does not narrow the series: better the proxy's admin port is left out than everything."""
+    assert "target_port" not in query(service=a_service(targetPort="no such port"))
+
+
+def test_admin_port() -> None:
+    """A proxy that is told to keep its metrics elsewhere is scraped there."""
+    moved = {"metadata": {"annotations": {"config.linkerd.io/admin-port": "4200"}}}
+    assert 'srv_port!="4200"' in query(**moved)
+    assert "4191" not in query(**moved)
+
+
+def test_injection() -> None:
+    """An annotation cannot write PromQL."""
+    evil = {"metadata": {"annotations": {"config.linkerd.io/admin-port": '1"} or vector(1) #'}}}
+    assert 'srv_port!="1\\"} or vector(1) #"' in query(**evil)
+    assert escaped('a\\b"c\nd') == 'a\\\\b\\"c\\nd'
+
+
+def test_dots() -> None:
+    """A Deployment's name may hold dots; they match dots alone."""
+    raw = a_canary(
+        targetRef={"apiVersion": "apps/v1", "kind": "Deployment", "name": "a.b"}, service=a_service(gatewayRefs=GATEWAY)
+    )
+    text = builtin_query(SUCCESS_RATE, "gatewayapi:v1", load_canary(raw), a_deployment(), "60s")
+    assert 'kubernetes_pod_name=~"a\\\\.b-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"' in text
+
+
+def test_requests_of_real_proxies() -> None:
+    """Of all that a canary's proxy counts, the application's requests alone: no scrape, no probe, no primary."""
+    failures, everything = selectors(query(), "response_total")
+    assert [(s["status_code"], s["value"]) for s in selected(failures, "response_total")] == [("500", "1")]
+    found = selected(everything, "response_total")
+    assert sorted((s["status_code"], s["value"]) for s in found) == [("200", "347"), ("500", "1")]
+    assert {(s["deployment"], s["target_port"], s["route_name"]) for s in found} == {("podinfo", "9898", "default")}
+
+
+def test_latencies_of_real_proxies() -> None:
+    """The same holds for the histogram."""
+    (selector,) = selectors(query(DURATION), "response_latency_ms_bucket")
+    found = selected(selector, "response_latency_ms_bucket")
+    assert {(s["deployment"], s["target_port"], s["route_name"]) for s in found} == {("podinfo", "9898", "default")}
+    assert {s["le"] for s in found} == {"1", "5", "100", "+Inf"}
+
+
+def test_what_plain_inbound_would_count() -> None:
+    """The samples do hold scrapes and probes: without our matchers they would be successes of the canary."""
+    plain = 'namespace="test",deployment="podinfo",direction="inbound"'
+    strangers = [s for s in selected(plain, "response_total") if s["target_port"] != "9898"]
+    assert {s["route_name"] for s in strangers} == {"default", "probe"}
+    assert {s["classification"] for s in strangers} == {"success"}
+
+
+def test_older_proxies() -> None:
+    """A proxy that writes no target_port is selected too."""
+    _, selector = selectors(query(), "response_total")
+    port = next(value for label, _, value in MATCHER.findall(selector) if label == "target_port")
+    assert matches("", "=~", port)
+    assert not matches("98980", "=~", port)

@@ -1,0 +1,69 @@
+"""Kubernetes objects with valid defaults, as the API server would send them."""
+
+from copy import deepcopy
+from typing import Any
+
+from k8s.models.canary import Canary
+from k8s.models.loading import load_canary
+
+Json = dict[str, Any]
+NAMESPACE = "test"
+
+
+def a_canary(*, status: Json | None = None, metadata: Json | None = None, **spec: Any) -> Json:
+    """The guide's Canary of podinfo, with fields of its spec replaced; None takes one away."""
+    fields: Json = {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+        "service": a_service(),
+        "analysis": an_analysis(),
+    } | spec
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": NAMESPACE, "uid": "uid-canary", "generation": 1}
+        | (metadata or {}),
+        "spec": {key: value for key, value in fields.items() if value is not None},
+        "status": status or {},
+    }
+
+
+def a_model(**spec: Any) -> Canary:
+    """The same, loaded."""
+    return load_canary(a_canary(**spec))
+
+
+def a_service(**changes: Any) -> Json:
+    """`spec.service` as the Linkerd guide has it."""
+    ref = {"name": "podinfo", "namespace": NAMESPACE, "group": "core", "kind": "Service", "port": 9898}
+    return {"port": 9898, "targetPort": 9898, "gatewayRefs": [ref]} | changes
+
+
+def an_analysis(**changes: Any) -> Json:
+    """`spec.analysis` with steps of ten percent."""
+    return {"interval": "30s", "threshold": 5, "maxWeight": 50, "stepWeight": 10} | changes
+
+
+def a_template(*, image: str = "podinfo:1", **pod: Any) -> Json:
+    """A pod template of podinfo."""
+    container = {"name": "podinfod", "image": image, "ports": [{"name": "http", "containerPort": 9898}]}
+    return {"metadata": {"labels": {"app": "podinfo"}}, "spec": {"containers": [container], **pod}}
+
+
+def a_deployment(
+    name: str = "podinfo", *, template: Json | None = None, status: Json | None = None, **spec: Any
+) -> Json:
+    """A Deployment whose two pods run and are available."""
+    replicas = spec.get("replicas", 2)
+    counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), replicas)
+    fields = {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": name}},
+        "template": deepcopy(template or a_template()),
+    } | spec
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "generation": 1},
+        "spec": fields,
+        "status": {"observedGeneration": 1, **counts} | (status or {}),
+    }
