@@ -50,8 +50,11 @@ def run(work: Coroutine[Any, Any, int]) -> None:
         code = asyncio.run(work)
     except WrongSetting as error:
         code = complain(str(error), WRONG_USAGE)
-    except (TemporalUnfit, Unavailable) as error:
+    except TemporalUnfit as error:
         code = complain(str(error), UNREACHABLE)
+    except Unavailable as error:
+        text = str(error)
+        code = complain(text if "KUBECONFIG" in text else f"no cluster answers: {text}; see KUBECONFIG", UNREACHABLE)
     except RPCError as error:
         code = complain(f"Temporal says: {error.message}; see TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", UNREACHABLE)
     except (ClusterError, CannotListen) as error:

@@ -13,8 +13,7 @@ from workflows import wording
 from workflows.effects import Note, Report
 from workflows.observation import Names, Phase, Revision
 from workflows.state import LOG_LENGTH, ChecksAnswer, PlanAnswer, Request, State, StatusAnswer
-from workflows.steering import Command, Reply, Verb, follow, refusal
-from workflows.verdict import judge
+from workflows.steering import STEERABLE, Command, Reply, Verb, follow, refusal
 
 PHASE = SearchAttributeKey.for_keyword("RolloutPhase")
 WEIGHT = SearchAttributeKey.for_int("CanaryWeight")
@@ -130,7 +129,7 @@ class Console:
             case Verb.PAUSE:
                 self.say(wording.paused(canary, command.by, command.reason))
             case Verb.RESUME:
-                self.say(wording.resumed(canary, command.by))
+                self.say(wording.resumed(canary, command.by, command.reason))
             case Verb.ABORT:
                 pass
 
@@ -140,6 +139,7 @@ class Console:
     def status(self) -> StatusAnswer:
         """Where the rollout stands."""
         state, steering = self.state, self.state.steering
+        under_way = state.phase in STEERABLE
         return StatusAnswer(
             canary=str(state.canary),
             target=state.names.target,
@@ -150,8 +150,8 @@ class Console:
             revision=state.revision.template if state.revision else "",
             halt=state.halt,
             waiting=state.waiting,
-            paused_by=(steering.pause.by or "somebody") if steering.pause else None,
-            next_check=state.next_check,
+            paused_by=(steering.pause.by or "somebody") if steering.pause and under_way else None,
+            next_check=state.next_check if under_way else None,
             log=tuple(state.log),
         )
 
@@ -228,9 +228,10 @@ class Console:
         if state.plan:
             lines.append(f"failed checks {state.failed_checks} of {state.plan.threshold}")
         if state.steering.pause:
-            lines.append("**paused**; `resume` lets it advance")
+            lines.append(f"**paused** by {state.steering.pause.by or 'somebody'}; `resume` lets it advance")
         if state.waiting or state.halt:
             lines.append(f"> {state.waiting or state.halt}")
-        lines += [f"- {check.name}: {judge(check)}" for check in state.checks]
-        lines += ["", *(f"    {sentence}" for sentence in state.log[-10:])]
-        return "\n".join(lines)
+        if state.checks:
+            lines.append("\n".join(f"- {check.name}: {wording.outcome(check)}" for check in state.checks))
+        lines.append("\n".join(f"    {sentence}" for sentence in state.log[-10:]))
+        return "\n\n".join(lines)

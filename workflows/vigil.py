@@ -39,17 +39,26 @@ class Vigil(Console):
             try:
                 readiness = await self._watching(effects.await_ready(wait, workload), seconds=self._deadline())
             except TimeoutError:
-                raise NotReady(lacking) from None
+                return await self._look_once_more(wait, workload, lacking)
             match readiness:
                 case Ready():
                     self.state.waiting = ""
-                    return
+                    return None
                 case Stuck(why=why):
                     raise NotReady(why)
                 case Waiting(why=why, available=now):
                     available, lacking = now, why
                     self.state.waiting = wording.waiting(workload, names.namespace, why)
                     self.say(self.state.waiting)
+
+    async def _look_once_more(self, wait: Wait, workload: str, lacking: str) -> None:
+        """The deadline may have passed while the cluster could not be asked: only what it says now counts."""
+        wait = wait.model_copy(update={"available": -1})
+        match await self._watching(effects.await_ready(wait, workload)):
+            case Ready():
+                self.state.waiting = ""
+            case Stuck(why=why) | Waiting(why=why):
+                raise NotReady(why or lacking)
 
     async def _until_next_check(self) -> None:
         """A durable timer on a fixed schedule, cut short by a promotion by hand."""

@@ -5,7 +5,7 @@ beside it.
 """
 
 from workflows.observation import CanaryRef, Names, Phase
-from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, measured
+from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, judge, measured
 
 # -- bootstrap and rest ---------------------------------------------------------------------------------------------
 
@@ -153,6 +153,14 @@ def halted(canary: CanaryRef, names: Names, check: Check) -> str:
             return ""
 
 
+def outcome(check: Check) -> str:
+    """A verdict for the page in the Temporal UI, with the number it was taken from."""
+    shown = (
+        f", {_shown(check, measured(check.question, check.answer.value))}" if isinstance(check.answer, Value) else ""
+    )
+    return f"{judge(check)}{shown}"
+
+
 def _no_values(names: Names, check: Check, detail: str) -> str:
     match check.question:
         case Question.SUCCESS_RATE | Question.DURATION:
@@ -226,9 +234,9 @@ def paused(canary: CanaryRef, by: str, reason: str) -> str:
     return f"Pause {canary} advancement{_by(by)}{_because(reason)}"
 
 
-def resumed(canary: CanaryRef, by: str) -> str:
+def resumed(canary: CanaryRef, by: str, reason: str) -> str:
     """A person lets the rollout go on (Serinus only)."""
-    return f"Resume {canary} advancement{_by(by)}"
+    return f"Resume {canary} advancement{_by(by)}{_because(reason)}"
 
 
 def promoted_by_hand(canary: CanaryRef, by: str, reason: str) -> str:

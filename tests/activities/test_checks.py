@@ -64,7 +64,7 @@ def test_question(metric: Metric, question: Question) -> None:
     ],
 )
 def test_bounds(metric: Metric, bounds: tuple[float | None, float | None]) -> None:
-    """A range wins; the deprecated threshold is a minimum for the success rate and a maximum elsewhere, 0 by default."""
+    """A range wins; the deprecated threshold is a minimum for the success rate, else a maximum, 0 by default."""
     assert bounds_of(metric) == bounds
 
 

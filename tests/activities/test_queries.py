@@ -25,11 +25,13 @@ SAMPLES = [
 
 
 def query(
-    metric: str = SUCCESS_RATE, *, provider: str = "gatewayapi:v1", service: Json | None = None, **pod: Any
+    metric: str = SUCCESS_RATE, *, provider: str = "gatewayapi:v1", service: Json | None = None, annotations: Json | None = None
 ) -> str:
-    """The text for a Canary with this service, and a target with these fields in its template."""
-    canary = a_model(service=service or a_service())
-    return builtin_query(metric, provider, canary, a_deployment(template=a_template() | pod), "60s")
+    """The text for a Canary with this service, and a target whose pods have these annotations."""
+    template = a_template() | {"metadata": {"annotations": annotations}}
+    return builtin_query(
+        metric, provider, a_model(service=service or a_service()), a_deployment(template=template), "60s"
+    )
 
 
 def selected(selector: str, name: str) -> list[Series]:
@@ -128,15 +130,15 @@ def test_unknown_port() -> None:
 
 def test_admin_port() -> None:
     """A proxy that is told to keep its metrics elsewhere is scraped there."""
-    moved = {"metadata": {"annotations": {"config.linkerd.io/admin-port": "4200"}}}
-    assert 'srv_port!="4200"' in query(**moved)
-    assert "4191" not in query(**moved)
+    moved = {"config.linkerd.io/admin-port": "4200"}
+    assert 'srv_port!="4200"' in query(annotations=moved)
+    assert "4191" not in query(annotations=moved)
 
 
 def test_injection() -> None:
     """An annotation cannot write PromQL."""
-    evil = {"metadata": {"annotations": {"config.linkerd.io/admin-port": '1"} or vector(1) #'}}}
-    assert 'srv_port!="1\\"} or vector(1) #"' in query(**evil)
+    evil = {"config.linkerd.io/admin-port": '1"} or vector(1) #'}
+    assert 'srv_port!="1\\"} or vector(1) #"' in query(annotations=evil)
     assert escaped('a\\b"c\nd') == 'a\\\\b\\"c\\nd'
 
 
