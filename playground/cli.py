@@ -33,6 +33,8 @@ INTERRUPTED = 130
 def build() -> None:
     """Build what the playground runs, once; later calls find it in the cache.
 
+    Example: `serinus playground build`
+
     Exit codes: 0 all is there, 1 something could not be built (the message says what), 130 interrupted.
     """
     console = Console()
@@ -54,6 +56,8 @@ def up(
 ) -> None:
     """Start a world, print its addresses, and run it until Ctrl-C.
 
+    Example: `serinus playground up --data /tmp/world`
+
     Exit codes: 0 ended by Ctrl-C, 1 something could not be built or did not run (the message says what).
     """
     console = Console()
@@ -68,7 +72,10 @@ def up(
 
 @app.command()
 def trim() -> None:
-    """Delete what Go downloaded and compiled; the built programs stay, so nothing is built anew."""
+    """Delete what Go downloaded and compiled; the built programs stay, so nothing is built anew.
+
+    Example: `serinus playground trim`
+    """
     folder = Folders().cache / "go"
     shutil.rmtree(folder, ignore_errors=True)
     Console().print(f"Deleted {folder}", highlight=False, soft_wrap=True)

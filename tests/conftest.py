@@ -18,6 +18,11 @@ from playground.world import World
 BINARIES = pytest.StashKey[Binaries]()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast ones first: what needs real servers runs last."""
+    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the collected tests run before the first of them starts, so that no test's time-out counts it."""

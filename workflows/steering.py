@@ -61,7 +61,7 @@ def refusal(verb: Verb, command: Command, steering: Steering, phase: Phase, revi
             return ""
         case Verb.PROMOTE:
             return "cannot promote: the promotion is under way already" if _promoting(steering, phase) else ""
-        case Verb.PAUSE if phase in PROMOTED:
+        case Verb.PAUSE if _promoting(steering, phase):
             return "cannot pause: the promotion is under way; abort brings the traffic back to the primary"
         case Verb.PAUSE:
             return "cannot pause: the rollout is paused already; resume lets it go on" if steering.pause else ""

@@ -208,7 +208,7 @@ def _comparison(check: Check, value: float) -> str:
 def _shown(check: Check, value: float) -> str:
     if check.question is Question.DURATION:
         return milliseconds(value)
-    return f"{value:.2f}%" if check.question is Question.SUCCESS_RATE else f"{value:.2f}"
+    return f"{value:z.2f}%" if check.question is Question.SUCCESS_RATE else f"{value:z.2f}"
 
 
 def _bound(check: Check, bound: float) -> str:

@@ -25,7 +25,11 @@ SAMPLES = [
 
 
 def query(
-    metric: str = SUCCESS_RATE, *, provider: str = "gatewayapi:v1", service: Json | None = None, annotations: Json | None = None
+    metric: str = SUCCESS_RATE,
+    *,
+    provider: str = "gatewayapi:v1",
+    service: Json | None = None,
+    annotations: Json | None = None,
 ) -> str:
     """The text for a Canary with this service, and a target whose pods have these annotations."""
     template = a_template() | {"metadata": {"annotations": annotations}}

@@ -1,8 +1,10 @@
 """A rollout outlives the loss of any server: it goes on where it was, and nothing is done or said twice."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +14,7 @@ from playground.binaries import Binaries
 from playground.stage import Stage
 from playground.traffic import Traffic
 from tests.integration.conftest import Measured
-from tests.integration.scenario import NAME, Eye, Scene, a_canary, unchecked
+from tests.integration.scenario import NAME, Eye, Scene, a_canary, temporal_of, unchecked
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +84,17 @@ async def until_weight(scene: Scene, weight: int) -> None:
     await scene.until_event(f"Advance podinfo.crash canary weight {weight}")
 
 
+async def until_a_timer_runs(scene: Scene) -> None:
+    """The activities of the step are done; what is left of it is waiting."""
+    since = datetime.now(UTC)
+    handle = (await temporal_of(scene.stage)).get_workflow_handle(scene.workflow_id)
+    async with asyncio.timeout(20):
+        async for event in handle.fetch_history_events(wait_new_event=True):
+            started = event.HasField("timer_started_event_attributes")
+            if started and event.event_time.ToDatetime(UTC) > since:
+                return
+
+
 async def test_killed_workers(scene: Scene, measured: Measured) -> None:
     """The worker is killed in the middle of an activity, and its successor while a step waits for its time."""
     worker = scene.stage.worker
@@ -89,7 +102,8 @@ async def test_killed_workers(scene: Scene, measured: Measured) -> None:
         await until_weight(scene, 20)
         await worker.kill()
         await worker.start()
-        await scene.until(lambda: scene.watcher.weight == 30, "weight 30 in the status")
+        await until_weight(scene, 30)
+        await until_a_timer_runs(scene)
         await worker.kill()
         await worker.start()
     took = scene.watcher.when("Promotion completed") - scene.watcher.when("New revision")

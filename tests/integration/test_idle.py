@@ -28,7 +28,7 @@ from tests.integration.scenario import (
 
 pytestmark = pytest.mark.integration
 
-SIBLINGS = 20
+SIBLINGS = 12
 HERD = "idle-herd"
 OBSERVED_SECONDS = 15
 LONG_REQUESTS = {"watch"}
@@ -36,7 +36,7 @@ LONG_REQUESTS = {"watch"}
 
 @pytest.fixture(scope="module")
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
-    """A canary, and twenty idle ones in another namespace, all bootstrapped; no rollout runs anywhere."""
+    """A canary, and a dozen idle ones in another namespace, all bootstrapped; no rollout runs anywhere."""
     async with AsyncExitStack() as stack:
         single = await stack.enter_async_context(a_canary(stage, "idle-single", unchecked("idle-single")))
         many = await stack.enter_async_context(a_scene(stage, HERD))

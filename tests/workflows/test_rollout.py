@@ -207,6 +207,25 @@ async def test_a_template_changed_at_the_last_moment_is_not_promoted(start: Star
     assert world.events.count("Copying podinfo.test template spec to podinfo-primary.test") == 1
 
 
+async def test_a_template_changed_and_changed_back_at_the_last_moment_is_analysed_again(start: Start) -> None:
+    """Its pods are new ones, and nothing was copied: the promotion must not go on as if it had been."""
+    world = World()
+
+    async def change() -> None:
+        world.target = NEWER
+        world.on["observe"] = change_back
+
+    async def change_back() -> None:
+        world.target = NEW
+
+    world.on["promote"] = change
+    ending = await (await start(world)).result()
+
+    assert world.weights == [10, 20, 30, 0, 10, 20, 30, 0]
+    assert world.primary == NEW
+    assert ending.phase is Phase.SUCCEEDED
+
+
 async def test_a_newer_revision_during_promotion_gets_its_own_rollout(start: Start) -> None:
     """It gets no traffic until the promotion is over, then it is analysed in the same run."""
     world = World()
