@@ -1,5 +1,6 @@
 """The command `serinus loadtester`."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -61,6 +62,8 @@ def loadtester(
     except WrongSetting as error:
         raise _refused(error, WRONG_USAGE) from error
     configure_logs(settings)
+    # A shell that starts it in the background hands SIGINT down as ignored; whoever sends it means it all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         serve(settings)
     except CannotListen as error:

@@ -1,6 +1,7 @@
 """A Canary goes: with `revertOnDeletion` the target serves again first, and in every case nothing of ours stays."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from k8s.client import Json
+from k8s.client import FIELD_MANAGER, Json
 from k8s.resources import DEPLOYMENTS, HTTP_ROUTES_V1, SERVICES
 from playground.stage import Stage
 from playground.traffic import Traffic
@@ -57,8 +58,8 @@ class Tale:
     run: WorkflowExecutionStatus | None
     users: dict[str, int]
     selector: dict[str, str]
-    route_outlived: bool
-    """Whether the HTTPRoute was still there when the Canary was gone."""
+    route_deleted_by: str
+    """The user agent of whoever did it first."""
 
 
 async def gone(scene: Scene, users: Traffic | None = None) -> Tale:
@@ -69,7 +70,6 @@ async def gone(scene: Scene, users: Traffic | None = None) -> Tale:
         Eye(scene.cluster, DEPLOYMENTS, scene.namespace) as deployments,
     ):
         await scene.kubectl("delete", "canary", NAME, "--timeout=40s")
-        route = await scene.kubectl("get", "httproutes", "-o", "name")
         await services.until(
             lambda: services.get(f"{NAME}-primary") is None, "podinfo-primary collected", seconds=COLLECTION_SECONDS
         )
@@ -90,8 +90,18 @@ async def gone(scene: Scene, users: Traffic | None = None) -> Tale:
         run=await last_run(scene),
         users=dict(users.answers) if users else {},
         selector=service["spec"]["selector"] if service else {},
-        route_outlived=bool(route),
+        route_deleted_by=who_deleted_the_route(scene),
     )
+
+
+def who_deleted_the_route(scene: Scene) -> str:
+    """By the API server's audit log."""
+    for line in scene.stage.world.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        about = entry.get("objectRef") or {}
+        if (entry["verb"], about.get("resource"), about.get("namespace")) == ("delete", "httproutes", scene.namespace):
+            return str(entry["userAgent"])
+    return ""
 
 
 async def last_run(scene: Scene) -> WorkflowExecutionStatus | None:
@@ -184,7 +194,7 @@ async def test_no_user_notices_the_deletion(stories: Stories[Tale]) -> None:
     """Every request is answered with 200: by the primary, and by the target from before our objects go."""
     tale = await stories.told("reverted")
     assert set(tale.users) == {"200"}
-    assert not tale.route_outlived, "a route that is collected later may outlive what it leads to"
+    assert tale.route_deleted_by == FIELD_MANAGER, "a route that is collected later may outlive what it leads to"
 
 
 async def test_a_rollout_that_is_dropped_just_ends(stories: Stories[Tale]) -> None:

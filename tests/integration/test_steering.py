@@ -76,6 +76,7 @@ async def paused_and_promoted(stage: Stage) -> Ranning:
         ran["plugin"] = await run(stage, "kubectl", "canary", "status", *whom, "-o", "json")
         ran["query"] = await run(stage, "temporal", "workflow", "query", *rollout, "--type", "status", "-o", "json")
         ran["plan"] = await run(stage, "temporal", "workflow", "query", *rollout, "--type", "plan", "-o", "json")
+        ran["checks"] = await run(stage, "temporal", "workflow", "query", *rollout, "--type", "checks", "-o", "json")
         found = f'RolloutPhase="Progressing" AND CanaryWeight={held} AND WorkflowId="canary/{namespace}/{NAME}"'
         ran["list"] = await run(stage, "temporal", "workflow", "list", "--query", found, "-o", "json")
         assert scene.watcher.weight == held, "a paused rollout does not advance"
@@ -173,6 +174,8 @@ async def test_temporals_tools_see_the_rollout(commands: Stories[Ranning]) -> No
     assert (status["phase"], status["paused_by"]) == ("Progressing", "ann")
     [plan] = ran["plan"].json["queryResult"]
     assert (plan["weights"][:2], plan["interval_seconds"], plan["threshold"]) == ([5, 10], 1.0, 5)
+    [checks] = ran["checks"].json["queryResult"]
+    assert [check["name"] for check in checks["checks"]] == ["route"]
     [found] = ran["list"].json
     assert found["execution"]["workflowId"] == "canary/steer-cli/podinfo"
 

@@ -65,6 +65,12 @@ async def released(api: ApiServer, name: str = "podinfo", number: int = 2) -> No
     await changed(api, DEPLOYMENTS.path("test", name), template=a_version(number))
 
 
+async def nothing_of_canaries_before(api: ApiServer, temporal: Temporal) -> None:
+    """As below, for changes of canaries: each watch is heard in its own order."""
+    await changed(api, CANARIES.path("test", "other"), suspend=True)
+    assert await temporal.next() == Signal(OTHER, "the canary's spec changed", starts=True)
+
+
 async def nothing_before(api: ApiServer, temporal: Temporal) -> None:
     """The next that Temporal hears is of a release of the other canary, which is made now."""
     await released(api, "other")

@@ -24,6 +24,7 @@ from tests.worker.canaries import (
     at_rest,
     changed,
     nothing_before,
+    nothing_of_canaries_before,
     released,
 )
 from tests.worker.temporal import Signal, Temporal
@@ -63,10 +64,19 @@ async def test_own_status(api: ApiServer, temporal: Temporal) -> None:
     canary = deepcopy(cast("Json", api.read(CANARY)))
     canary["status"]["canaryWeight"] = 10
     await api.put(CANARY, canary)
-    other = deepcopy(cast("Json", api.read(CANARIES.path("test", "other"))))
-    other["spec"]["suspend"] = True
-    await api.put(CANARIES.path("test", "other"), other)
-    assert await temporal.next() == Signal(OTHER, "the canary's spec changed", starts=True)
+    await nothing_of_canaries_before(api, temporal)
+
+
+@pytest.mark.usefixtures("watching")
+async def test_own_status_mid_run(api: ApiServer, temporal: Temporal) -> None:
+    """Nor while it is under way."""
+    await at_rest(api, phase="Progressing")
+    await changed(api, CANARY, suspend=True)
+    assert await temporal.next() == Signal(PODINFO, "phase Progressing", starts=True)
+    canary = deepcopy(cast("Json", api.read(CANARY)))
+    canary["status"]["canaryWeight"] = 10
+    await api.put(CANARY, canary)
+    await nothing_of_canaries_before(api, temporal)
 
 
 @pytest.mark.usefixtures("watching")

@@ -8,7 +8,17 @@ import pytest
 from temporalio.service import RPCStatusCode
 
 from tests.api_server import ApiServer
-from tests.worker.canaries import CANARY, OTHER, PODINFO, Json, a_version, at_rest, nothing_before, released
+from tests.worker.canaries import (
+    CANARY,
+    OTHER,
+    PODINFO,
+    Json,
+    a_version,
+    at_rest,
+    nothing_before,
+    nothing_of_canaries_before,
+    released,
+)
 from tests.worker.temporal import Signal, Temporal
 from worker import operator
 from worker.operator import Operator
@@ -27,7 +37,7 @@ async def test_deleted_with_finalizer(api: ApiServer, temporal: Temporal) -> Non
 async def test_deleted_at_rest(api: ApiServer, temporal: Temporal) -> None:
     """It has no run to end, and none is started."""
     await api.remove(CANARY)
-    await nothing_before(api, temporal)
+    await nothing_of_canaries_before(api, temporal)
 
 
 async def deleted_mid_run(api: ApiServer, temporal: Temporal) -> None:
@@ -105,6 +115,7 @@ async def test_duplicates(
     for number in range(2, 7):
         await released(api, number=number)
     await heard_of(watching, a_version(6))
+    assert watching._dirty.qsize() == 1
     away.set()
     assert [(await temporal.next()).workflow for _ in range(2)] == [OTHER, PODINFO]
     await released(api, "other", number=3)

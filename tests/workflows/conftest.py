@@ -14,7 +14,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from tests.workflows.scenario import CANARY, BrokenRules, Rollout, World
+from tests.workflows.handle import Rollout
+from tests.workflows.scenario import CANARY, BrokenRules, World
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.rollout import CanaryRollout
 from workflows.state import Request, State

@@ -9,15 +9,10 @@ an event is shown (`World.when_told`).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from tests.builders import CANARY, NEW, OLD, a_check, a_plan, a_status, an_observation
@@ -43,14 +38,10 @@ from workflows.effects import (
 )
 from workflows.observation import CanaryRef, Observation, Phase, Revision
 from workflows.rollout import CANARY_GONE
-from workflows.state import Ending
-from workflows.steering import Command, Reply
 from workflows.verdict import Check, Passed, Value
 
 Action = Callable[[], Awaitable[None]]
 PROMOTE = "Promote podinfo.test without further analysis"
-PATIENCE_SECONDS = 15.0
-"""Of real time, for one rollout: most take less than one."""
 
 
 class BrokenRules(Interceptor):
@@ -90,7 +81,9 @@ class World:
         self.phases: list[Phase] = []
         self.analysed: set[str] = set()
         """Templates that were examined at all."""
-        self.passed_last_step, self.may_advance, self.may_promote = False, False, False
+        self.taken_up: Revision | None = None
+        """The revision that the canary was last scaled up for."""
+        self.passed_last_step, self.may_advance, self.may_promote, self.primary_seen_ready = False, False, False, False
         self.hooks: list[str] = []
         self.hook_answers: dict[str, list[HookAnswer]] = {}
         self.checks: list[list[Check]] = []
@@ -190,6 +183,7 @@ class World:
             if wait.role is Role.CANARY and self.target is None:
                 return Readying(readiness=Stuck(why="deployment podinfo.test not found"))
             if ready:
+                self.primary_seen_ready = wait.role is Role.PRIMARY
                 return Readying(readiness=Ready())
             if wait.available < 0:
                 return Readying(readiness=Waiting(why="0 of 1 updated replicas are available", available=0))
@@ -207,6 +201,8 @@ class World:
             assert self.weight == 0
             assert self.primary_available
         self.target_replicas = 1 if order.up else 0
+        if order.up and order.report:
+            self.taken_up = order.report.applied
         if order.report:
             await self._take(order.report)
 
@@ -222,6 +218,7 @@ class World:
     async def examine(self, order: Examination) -> Findings:
         """As the test prepared; healthy otherwise."""
         await self._enter("examine")
+        assert self.taken_up in (None, order.revision), "examined a revision that was not taken up"
         checks = self.checks.pop(0) if self.checks else [a_check(100)]
         self.analysed.add(order.revision.template)
         self.may_advance = all(is_healthy(check) for check in checks)
@@ -238,6 +235,7 @@ class World:
         assert order.weight <= self.weight or self.weight == 0 or self.may_advance, (
             "advanced on a check that did not pass"
         )
+        assert order.report.phase is not Phase.FINALISING or self.primary_seen_ready, "finished on an unready primary"
         self.may_advance = False
         assert order.weight >= self.weight or self.primary_available
         self.weight = order.weight
@@ -252,6 +250,7 @@ class World:
         assert self.passed_last_step or by_hand or self.plan.skip_analysis, "promoted what was not analysed"
         if self.target != order.revision:
             return PromotionOutcome.SUPERSEDED
+        self.primary_seen_ready = False
         self.former, self.primary = self.primary, order.revision
         self.primary_available = self.primary_ready_after_promotion
         await self._take(order.report)
@@ -321,70 +320,4 @@ def is_healthy(check: Check) -> bool:
             return False
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """A rollout under way in a world, as a person with a terminal meets it."""
-
-    handle: WorkflowHandle[Any, Ending]
-    world: World
-    environment: WorkflowEnvironment
-
-    async def result(self) -> Ending:
-        """How it ended, with time being skipped until then; fails with what was shown when it does not end."""
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await self.handle.result()
-        except TimeoutError:
-            raise AssertionError(f"does not end; shown: {self.world.events}; done: {self.world.calls}") from None
-
-    async def pass_time(self, duration: timedelta) -> None:
-        """Let it go on for so long on its own clock."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await self.environment.sleep(duration)
-
-    async def cancel(self) -> None:
-        """`temporal workflow cancel`, sent by an activity; returns when that was asked to stop.
-
-        This server, unlike a real one, chokes on a request to stop an activity that ends at that moment.
-        """
-        await until(self._has_one_activity)
-        await self.handle.cancel()
-        await until(self._has_asked_to_stop)
-
-    async def _has_one_activity(self) -> bool:
-        return len((await self.handle.describe()).raw_description.pending_activities) == 1
-
-    async def _has_asked_to_stop(self) -> bool:
-        asking = EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED
-        return any(event.event_type == asking for event in (await self.handle.fetch_history()).events)
-
-    async def changed(self) -> None:
-        """As the operator says it."""
-        await self.handle.signal("changed", "test")
-
-    async def signal(self, verb: str, command: Command | None = None) -> None:
-        """As a person says it through a tool that only knows signals."""
-        await self.handle.signal(verb, args=[command] if command else [])
-
-    async def say(self, verb: str, command: Command) -> str:
-        """As a person says it through an update; the answer as one line."""
-        try:
-            reply: Reply = await self.handle.execute_update(verb, command, result_type=Reply)
-        except WorkflowUpdateFailedError as failed:
-            return f"refused: {getattr(failed.cause, 'message', failed.cause)}"
-        return reply.message
-
-    async def ask(self, question: str) -> dict[str, Any]:
-        """A query's answer as plain data."""
-        answer: dict[str, Any] = await self.handle.query(question)
-        return answer
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Return once it holds; a server's state has no event to await."""
-    async with asyncio.timeout(PATIENCE_SECONDS / 2):
-        while not await condition():  # noqa: ASYNC110 - see above
-            await asyncio.sleep(0.01)
-
-
-__all__ = ["CANARY", "BrokenRules", "Rollout", "World"]
+__all__ = ["CANARY", "BrokenRules", "World"]

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from tests.builders import NEWER, a_check, a_plan, a_status
 from tests.workflows.conftest import Start
-from tests.workflows.scenario import Rollout, World
+from tests.workflows.handle import Rollout
+from tests.workflows.scenario import World
 from workflows.effects import Role
 from workflows.observation import Phase
 from workflows.steering import Command

@@ -8,7 +8,8 @@ from temporalio.client import WorkflowExecutionStatus
 
 from tests.builders import CANARY, NAMES, NEW, NEWER, a_check, a_plan, a_status
 from tests.workflows.conftest import Stage, Start, real_server
-from tests.workflows.scenario import Rollout, World
+from tests.workflows.handle import Rollout
+from tests.workflows.scenario import World
 from workflows.effects import HookAnswer
 from workflows.observation import Phase
 from workflows.state import State

@@ -20,7 +20,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.builders import CANARY, NAMES, NEW, NEWER, OLD, a_check, a_plan
 from tests.workflows.conftest import real_server, rolling_out
-from tests.workflows.scenario import Rollout, World
+from tests.workflows.handle import Rollout
+from tests.workflows.scenario import World
 from workflows.decide import Adopt, Block, Finalize, Finish, Gone, Reconcile, Rest, RollOut, Suspend, decide
 from workflows.effects import HookAnswer, Role
 from workflows.observation import AT_REST, PROMOTED, Observation, Phase, Revision, Status
@@ -114,6 +115,8 @@ class Script:
     threshold: int
     unreadable_limit: int
     skip_analysis: bool
+    promotion_fails: bool
+    """At the first time."""
     checks: list[list[Answer]]
     pre_rollout: list[HookAnswer]
     happenings: dict[int, str] = field(default_factory=dict)
@@ -174,6 +177,7 @@ SCRIPTS = st.builds(
     threshold=st.integers(1, 3),
     unreadable_limit=st.sampled_from([0, 2]),
     skip_analysis=st.sampled_from([False] * 9 + [True]),
+    promotion_fails=st.sampled_from([False, False, True]),
     checks=st.lists(st.lists(ANSWERS, min_size=1, max_size=3), max_size=6),
     pre_rollout=st.lists(HOOK_ANSWERS, max_size=3),
     happenings=st.dictionaries(st.integers(1, LAST_CALL), st.sampled_from(sorted(HAPPENINGS)), max_size=5),
@@ -202,9 +206,13 @@ async def test_every_rollout_ends_safely(server: WorkflowEnvironment, script: Sc
         # The first activity may run before this line.
         for number, name in script.happenings.items():
             world.at_call[number + 1] = partial(HAPPENINGS[name], world, rollout)
+        if script.promotion_fails:
+            world.on["promote"] = partial(strand, world, rollout)
         helping = asyncio.create_task(help_on(world, rollout))
-        await ended(rollout)
-        helping.cancel()
+        try:
+            await ended(rollout)
+        finally:
+            helping.cancel()
 
     world.assert_safe_at_rest()
     assert world.primary.template == world.status.promoted
