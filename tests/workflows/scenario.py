@@ -71,6 +71,7 @@ class World:
         self.primary = self.former = OLD
         self.status = a_status()
         self.found, self.deleting, self.suspended, self.problem = True, False, False, ""
+        self.primary_found = True
         self.target_replicas, self.primary_available, self.canary_ready = 0, True, True
         self.primary_ready_after_promotion = self.primary_serves_after_undo = True
         self.stuck: dict[Role, str] = {}
@@ -154,6 +155,7 @@ class World:
             deleting=self.deleting,
             suspended=self.suspended,
             status=self.status,
+            primary_found=self.primary_found,
             primary_serving=self.primary_available,
             primary_is_target=self.primary == self.target,
         )
@@ -163,7 +165,7 @@ class World:
         """The primary runs what the target runs."""
         await self._enter("create_primary")
         assert self.target
-        self.primary = self.target
+        self.primary, self.primary_found = self.target, True
         return self.target
 
     @activity.defn(name=Activity.OPEN_TRAFFIC)

@@ -135,3 +135,28 @@ async def test_a_failed_release_keeps_its_reason_when_the_spec_is_edited(start: 
     assert "open_traffic" in world.calls
     assert world.status.message == message
     assert ending.reason == "success rate 69.00% < 99%"
+
+
+async def test_a_primary_that_was_deleted_is_made_again(start: Start) -> None:
+    """From the target, which still has the template that it ran; that is no release."""
+    world = World()
+    world.target, world.primary_found = OLD, False
+
+    ending = await (await start(world)).result()
+
+    effects = [call for call in world.calls if call not in ("observe", "report")]
+    assert effects == ["create_primary", "open_traffic"]
+    assert world.weights == []
+    assert ending.phase is Phase.SUCCEEDED
+
+
+async def test_a_primary_that_nobody_can_make_again_is_told(start: Start) -> None:
+    """The target has another template by now, which was never analysed: a person has to choose."""
+    world = World()
+    world.primary_found = False
+
+    ending = await (await start(world)).result()
+
+    assert {call for call in world.calls if call not in ("observe", "report")} == set()
+    assert world.events == [ending.reason]
+    assert ending.reason.startswith("podinfo-primary.test is gone and podinfo.test no longer has the template it ran")
