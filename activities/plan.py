@@ -1,5 +1,7 @@
 """From the spec's analysis to the plan a workflow follows: defaults filled in, the ladder worked out. Pure."""
 
+from pydantic.alias_generators import to_camel
+
 from activities.bench import Defaults
 from k8s.models.canary import Canary
 from workflows.observation import Plan
@@ -38,6 +40,15 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
     )
 
 
+IGNORED_SERVICE_FIELDS = (
+    "port_discovery",
+    "headless",
+    "traffic_distribution",
+    "apex",
+    "primary",
+    "canary",
+    "unmanaged_metadata",
+)
 GATES = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
 
 
@@ -61,7 +72,10 @@ def caveats(canary: Canary) -> tuple[str, ...]:
         "alerts: not supported yet, nobody is alerted": bool(canary.spec.analysis.alerts),
         "webhooks: type event is not supported yet, nobody is told": bool(canary.hooks("event")),
     }
-    return tuple(f"spec.analysis.{text}" for text, asked in left_out.items() if asked)
+    analysis = [f"spec.analysis.{text}" for text, asked in left_out.items() if asked]
+    service = canary.spec.service
+    ignored = [to_camel(field) for field in IGNORED_SERVICE_FIELDS if service and getattr(service, field)]
+    return (*analysis, *(f"spec.service.{field}: not supported yet, it is left out" for field in ignored))
 
 
 def interval_seconds(canary: Canary, defaults: Defaults) -> float:

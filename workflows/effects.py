@@ -172,8 +172,8 @@ class Undone(Record):
 
 # -- how long, how often --------------------------------------------------------------------------------------------
 
-QUICK = timedelta(seconds=20)
-"""A handful of API requests, each bounded by its own time-out."""
+QUICK = timedelta(seconds=10)
+"""A handful of API requests; also how long the rollout of a lost worker stands still before the effect is repeated."""
 HEARTBEAT = timedelta(seconds=10)
 """How soon a lost worker is noticed while something waits."""
 PATIENT = timedelta(days=3650)

@@ -7,6 +7,8 @@ from k8s.routers.gatewayapi import GatewayApiRouter
 ROUTERS: dict[str, Router] = {
     "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
     "gatewayapi:v1beta1": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
+    # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.
+    "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
 }
 
 

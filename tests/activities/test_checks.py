@@ -207,7 +207,9 @@ async def test_metrics_server_of_the_spec(api: ApiServer, bench: Bench, outside:
     )
     await api.put(CANARIES.path("test", "podinfo"), raw)
     await api.put(DEPLOYMENTS.path("test", "podinfo"), a_deployment())
-    order = Examination(canary=PODINFO, revision=Revision(template="s1-new"), canary_since=datetime.now(UTC))
+    order = Examination(
+        canary=PODINFO, revision=Revision(template="s1-new"), canary_since=datetime.now(UTC) + timedelta(1)
+    )
     await ActivityEnvironment().run(Examine(replace(bench)).examine, order)
     assert outside.asked[0].url.path == "/prom/api/v1/query"
     assert "[1s]" in outside.asked[0].url.params["query"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activities.bench import Defaults
-from activities.plan import GATES, UnfitAnalysis, interval_seconds, plan_of
+from activities.plan import GATES, UnfitAnalysis, caveats, interval_seconds, plan_of
 from tests.objects import a_model, an_analysis
 
 Json = dict[str, Any]
@@ -104,6 +104,15 @@ def test_caveats() -> None:
     assert plan_of(a_model(analysis=analysis), DEFAULTS).caveats == (
         "spec.analysis.alerts: not supported yet, nobody is alerted",
         "spec.analysis.webhooks: type event is not supported yet, nobody is told",
+    )
+
+
+def test_ignored_service_fields() -> None:
+    """What the spec asks of the Services, and does not get yet, is named too."""
+    canary = a_model(service={"port": 9898, "portDiscovery": True, "unmanagedMetadata": {"labels": ["team"]}})
+    assert caveats(canary) == (
+        "spec.service.portDiscovery: not supported yet, it is left out",
+        "spec.service.unmanagedMetadata: not supported yet, it is left out",
     )
 
 
