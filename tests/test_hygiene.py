@@ -82,7 +82,7 @@ def test_every_requirement_is_locked() -> None:
     [
         (HOME, "data = /" + "home/ann/serinus"),
         (HOME, "'/" + "root/x'"),
-        (REGISTRIES, "https://pypi" + ".org/simple"),
+        (REGISTRIES, "https://py" + "pi.org/simple"),
         (INDEX, "PIP_INDEX_URL" + "=https://mirror"),
     ],
 )

@@ -111,9 +111,9 @@ class CanaryRollout(Vigil):
                 await effects.open_traffic(self.state.canary)
                 await effects.report(self.report())
             case Restore():
-                await effects.create_primary(self.state.canary)
+                restored = await effects.create_primary(self.state.canary)
                 await effects.open_traffic(self.state.canary)
-                await effects.report(self.report())
+                await effects.report(self.report(promoted=restored))
             case RollOut(revision=revision):
                 await self._begin(revision)
                 return await self._roll_out()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import NEW, OLD, a_status, an_observation
+from tests.builders import NAMES, NEW, OLD, a_status, an_observation
 from workflows.decide import (
     Adopt,
     Block,
@@ -13,9 +13,11 @@ from workflows.decide import (
     Move,
     Reconcile,
     Rest,
+    Restore,
     RollOut,
     Suspend,
     decide,
+    primary_gone,
 )
 from workflows.observation import Observation, Phase, Revision
 
@@ -33,6 +35,12 @@ CONFIG = {"configmap/podinfo": "abc"}
         pytest.param(an_observation(problem="no target", revision=None), Block("no target"), id="missing target"),
         pytest.param(an_observation(status=a_status(phase=Phase.NEW)), Bootstrap(), id="never seen before"),
         pytest.param(an_observation(status=a_status(phase=Phase.INITIALIZING)), Bootstrap(), id="bootstrap cut short"),
+        pytest.param(an_observation(primary_found=False), Restore(), id="the primary was deleted"),
+        pytest.param(
+            an_observation(primary_found=False, revision=NEW),
+            Block(primary_gone(NAMES, OLD.template)),
+            id="the primary was deleted, and nobody has its template",
+        ),
         pytest.param(an_observation(revision=NEW), RollOut(NEW), id="new template"),
         pytest.param(
             an_observation(revision=OLD.model_copy(update={"configs": CONFIG})),
