@@ -5,9 +5,10 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or setting, 3 the cluster
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -167,7 +168,18 @@ def _mount() -> None:
     app.add_typer(playground, name="playground")
 
 
-def main() -> None:
-    """Entry point of `serinus` and `kubectl-canary`."""
+def main() -> NoReturn:
+    """Entry point of `serinus` and `kubectl-canary`.
+
+    Ends without tearing the interpreter down: the Temporal client's threads may still call into it then, which aborts
+    about one command in ten.
+    """
     _mount()
-    app(prog_name="kubectl canary" if sys.argv[0].endswith("kubectl-canary") else "serinus")
+    code: object = 0
+    try:
+        app(prog_name="kubectl canary" if sys.argv[0].endswith("kubectl-canary") else "serinus")
+    except SystemExit as ended:
+        code = ended.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
