@@ -4,8 +4,8 @@ from temporalio import activity
 
 from activities.bench import Bench, Subject
 from activities.configs import checksums, copy_configs, tracked_configs
-from activities.observe import FINALIZER
 from k8s.apply import amend, owner_of
+from k8s.attention import FINALIZER
 from k8s.client import Json
 from k8s.errors import Conflict
 from k8s.primary import primary_template, runs_same

@@ -17,7 +17,6 @@ from k8s.targets.base import UnfitTarget
 from workflows.effects import Activity
 from workflows.observation import CanaryRef, Names, Observation, Phase, Plan, Revision, Status
 
-FINALIZER = "finalizer.flagger.app"
 PROBLEMS = (InvalidCanary, UnfitTarget, UnfitRoute, UnfitAnalysis, MissingConfig)
 
 

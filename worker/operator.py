@@ -17,7 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from k8s.attention import Sight, Versions, fingerprint, wants_run
 from k8s.client import Cluster, Json
-from k8s.configs import config_refs
+from k8s.configs import config_refs, is_tracked
 from k8s.informers import DELETED, Informer, Key, key_of
 from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SECRETS
 from k8s.targets.base import PRIMARY_SUFFIX
@@ -179,7 +179,7 @@ class Operator:
         """ResourceVersions of the configs that the target refers to and that exist."""
         refs = config_refs(target["spec"]["template"]).values() if target else ()
         found = {ref.id: self._watches.configs[ref.kind].get(namespace, ref.name) for ref in refs}
-        return {id_: obj["metadata"]["resourceVersion"] for id_, obj in found.items() if obj and tracks(obj)}
+        return {id_: obj["metadata"]["resourceVersion"] for id_, obj in found.items() if obj and is_tracked(obj)}
 
     async def _signal(self, canary: CanaryRef, reason: str) -> None:
         """Signal-with-start, until Temporal takes it."""
@@ -235,9 +235,3 @@ def until_taken(canary: CanaryRef, *, final: RPCStatusCode | None = None) -> Asy
 def target_of(canary: Json) -> str:
     """The name in `spec.targetRef`; empty when a lenient CRD let the Canary go without."""
     return str(((canary.get("spec") or {}).get("targetRef") or {}).get("name") or "")
-
-
-def tracks(obj: Json) -> bool:
-    """Whether the config is tracked, as far as its metadata tells."""
-    annotations = obj["metadata"].get("annotations") or {}
-    return not annotations.get("flagger.app/config-tracking", "").startswith("disable")

@@ -7,7 +7,7 @@ decides (`decide.py`), acts (`effects.py`) and reports; it holds no API field, n
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -48,7 +48,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.vigil import Vigil
     from workflows.weights import next_weight
 
-Result = TypeVar("Result")
 CANARY_GONE = "CanaryGone"
 """Type of the error with which an activity says that the Canary object no longer exists."""
 
