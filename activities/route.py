@@ -19,5 +19,6 @@ class RouteTraffic:
     async def route(self, order: Route) -> None:
         """Set the weights in one request, then report."""
         subject = await self._bench.load(order.canary)
-        await subject.router.set(self._bench.cluster, subject.canary, subject.raw, Split(order.weight))
+        split = Split(order.weight, mirrored=order.mirrored)
+        await subject.router.set(self._bench.cluster, subject.canary, subject.raw, split)
         await self._reporter.report(order.report)

@@ -57,6 +57,8 @@ class Route(Record):
 
     canary: CanaryRef
     weight: int = Field(ge=0, le=100)
+    mirrored: bool = False
+    """The canary gets a copy of the primary's requests."""
     report: Report
 
 

@@ -33,6 +33,7 @@ Provider = Literal[
     "smi:v1alpha3",
     "traefik",
 ]
+Strategy = Literal["canary", "blue-green", "ab-testing"]
 AtLeastOne = Annotated[int, Field(ge=1)]
 
 
@@ -188,6 +189,13 @@ class Canary(ApiModel):
     def canary_service(self) -> str:
         """Of the Service that leads to the canary."""
         return f"{self.apex_name}-canary"
+
+    @property
+    def strategy(self) -> Strategy:
+        """By what the analysis asks for; also a label of the exported metrics."""
+        if not self.spec.analysis.iterations:
+            return "canary"
+        return "ab-testing" if self.spec.analysis.match else "blue-green"
 
     @property
     def deadline_seconds(self) -> int:

@@ -11,9 +11,14 @@ FULL = 100
 
 @dataclass(frozen=True)
 class Split:
-    """How traffic is divided, percent; the two always sum to 100."""
+    """How traffic is divided, percent; the two always sum to 100.
+
+    In an A/B test the numbers hold for the requests that `analysis.match` names; all others go to the primary.
+    """
 
     canary: int
+    mirrored: bool = False
+    """The canary gets a copy of the primary's requests; its answers are thrown away."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.canary <= FULL:
