@@ -31,6 +31,7 @@ class Defaults:
     selector_labels: tuple[str, ...] = DEFAULT_SELECTOR_LABELS
     minimum_interval_seconds: float = 10.0
     unreadable_limit: int = 0
+    drain_seconds: float = 0
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Examine:
         """Every check of the step with its answer, unless a workload is not ready to be judged."""
         subject = await self._bench.load(order.canary)
         async with heartbeating():
-            if waiting := self._waiting(subject):
+            if waiting := self._waiting(subject, order):
                 role, why = waiting
                 return Findings(checks=(), waiting=why, waiting_for=role, plan=self._plan(subject))
             checks = await asyncio.gather(*await self._questions(subject, order))
@@ -54,9 +54,9 @@ class Examine:
         except UnfitAnalysis:
             return None
 
-    def _waiting(self, subject: Subject) -> tuple[Role, str] | None:
+    def _waiting(self, subject: Subject, order: Examination) -> tuple[Role, str] | None:
         """The first workload whose pods are not ready; a target that an autoscaler just grew is one of them."""
-        for role in (Role.PRIMARY, Role.CANARY):
+        for role in (Role.PRIMARY, Role.CANARY) if order.primary_matters else (Role.CANARY,):
             obj = self._bench.deployments.get(subject.namespace, name_of(subject, role))
             found = subject.target.readiness(obj, threshold_of(subject, role)) if obj else None
             if isinstance(found, readiness.Waiting | readiness.Stuck):

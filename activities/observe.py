@@ -102,6 +102,7 @@ def status_of(status: Json) -> Status:
     return Status(
         phase=Phase(status.get("phase") or ""),
         weight=status.get("canaryWeight") or 0,
+        iterations=status.get("iterations") or 0,
         failed_checks=status.get("failedChecks") or 0,
         applied=status.get("lastAppliedSpec") or "",
         promoted=status.get("lastPromotedSpec") or "",

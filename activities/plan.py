@@ -4,7 +4,7 @@ from pydantic.alias_generators import to_camel
 
 from activities.bench import Defaults
 from k8s.models.canary import Canary
-from workflows.observation import Plan
+from workflows.observation import Gate, Plan, Strategy
 from workflows.weights import ladder
 
 DEFAULT_INTERVAL_SECONDS = 60.0
@@ -21,21 +21,32 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         UnfitAnalysis: no steps can be made of it.
     """
     analysis = canary.spec.analysis
-    for refusal in refusals(canary):
-        raise UnfitAnalysis(refusal)
     weights = ladder(analysis.step_weight or 0, analysis.max_weight or 0, analysis.step_weights or ())
-    if not weights and not canary.spec.skip_analysis:
-        raise UnfitAnalysis("spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights")
+    if not weights and not analysis.iterations and not canary.spec.skip_analysis:
+        raise UnfitAnalysis(
+            "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights, or iterations"
+        )
     return Plan(
         interval_seconds=interval_seconds(canary, defaults),
         threshold=max(1, analysis.threshold or 0),
         weights=weights,
         deadline_seconds=float(canary.deadline_seconds),
-        pre_rollout=tuple(hook.name for hook in canary.hooks("pre-rollout")),
-        rollout=tuple(hook.name for hook in canary.hooks("rollout")),
-        post_rollout=tuple(hook.name for hook in canary.hooks("post-rollout")),
+        pre_rollout=names_of(canary, "pre-rollout"),
+        rollout=names_of(canary, "rollout"),
+        post_rollout=names_of(canary, "post-rollout"),
         unreadable_limit=defaults.unreadable_limit,
         skip_analysis=bool(canary.spec.skip_analysis),
+        strategy=Strategy(canary.strategy),
+        iterations=analysis.iterations or 0,
+        mirror=analysis.mirror,
+        promotion_step=analysis.step_weight_promotion or 0,
+        gates={gate: names for gate in Gate if (names := names_of(canary, gate))},
+        approvals=tuple(Gate(gate) for gate in analysis.approvals),
+        approval_seconds=analysis.approval_timeout.total_seconds() if analysis.approval_timeout else 0,
+        approval_by_default=analysis.approval_default == "approve",
+        drain_seconds=defaults.drain_seconds,
+        rollback=names_of(canary, "rollback"),
+        muted=tuple(hook.name for hook in analysis.webhooks if hook.mute_alert),
         caveats=caveats(canary),
     )
 
@@ -49,21 +60,11 @@ IGNORED_SERVICE_FIELDS = (
     "canary",
     "unmanaged_metadata",
 )
-GATES = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
 
 
-def refusals(canary: Canary) -> list[str]:
-    """What would be unsafe to leave out: a release must not pass a gate that nobody asks."""
-    analysis = canary.spec.analysis
-    asked = {
-        "iterations: A/B testing and blue/green are": analysis.iterations or analysis.match,
-        "mirror: traffic mirroring is": analysis.mirror,
-        "stepWeightPromotion: promotion in steps is": analysis.step_weight_promotion,
-        "sessionAffinity: session affinity is": analysis.session_affinity,
-    } | {f"webhooks: type {gate} is": canary.hooks(gate) for gate in GATES}
-    return [
-        f"spec.analysis.{field} not supported yet; remove it to release without" for field, on in asked.items() if on
-    ]
+def names_of(canary: Canary, moment: str) -> tuple[str, ...]:
+    """Of the hooks of a type, in order."""
+    return tuple(hook.name for hook in canary.hooks(moment))
 
 
 def caveats(canary: Canary) -> tuple[str, ...]:

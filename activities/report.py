@@ -90,7 +90,7 @@ def event_of(raw: Json, note: Note) -> Json:
 def status_patch(raw: Json, what: Report, at: str) -> Json | None:
     """What of the status changes; None when it says all this already."""
     status = raw.get("status") or {}
-    wanted: Json = {"canaryWeight": what.weight, "failedChecks": what.failed_checks, "iterations": 0}
+    wanted: Json = {"canaryWeight": what.weight, "failedChecks": what.failed_checks, "iterations": what.iterations}
     if what.phase:
         wanted["phase"] = what.phase.value
     if what.applied:

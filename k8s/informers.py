@@ -29,7 +29,7 @@ PAGE = 500
 ABSENT_KIND_RETRY_SECONDS = 5.0
 # Bookmarks arrive about once a minute: a longer silence is a dead connection.
 SILENCE_SECONDS = 90.0
-FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.2, 30.0
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.2, 5.0
 
 
 def key_of(obj: Json) -> Key:

@@ -4,6 +4,7 @@ Both are lazy: without a test that asks for them nothing is built and nothing is
 """
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +15,10 @@ from playground.binaries import Binaries, ensure
 from playground.progress import ConsoleProgress
 from playground.stage import Stage
 from playground.world import World
+
+# Some CPython 3.11 cannot collect garbage while pytest parses a module (python/cpython#106905): neither while it
+# collects tests, nor when it imports the rest of hypothesis for its summary.
+gc.disable()
 
 BINARIES = pytest.StashKey[Binaries]()
 
@@ -26,12 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the collected tests run before the first of them starts, so that no test's time-out counts it."""
+    gc.enable()
     if session.config.option.collectonly or not any(_uses_binaries(item) for item in session.items):
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled(), ConsoleProgress(Console(stderr=True)) as progress:
         session.config.stash[BINARIES] = asyncio.run(ensure(progress))
+
+
+def pytest_sessionfinish() -> None:
+    """See above."""
+    gc.disable()
 
 
 @pytest.fixture(scope="session")

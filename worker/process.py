@@ -93,6 +93,7 @@ def defaults_of(settings: WorkerSettings) -> Defaults:
         selector_labels=settings.selector_labels,
         minimum_interval_seconds=settings.minimum_interval_seconds,
         unreadable_limit=settings.unreadable_limit,
+        drain_seconds=settings.drain_seconds,
     )
 
 

@@ -60,6 +60,8 @@ class WorkerSettings(BaseSettings):
     """Shorter analysis intervals are raised to this; Flagger's is 10."""
     unreadable_limit: int = Field(default=0, ge=0)
     """Rounds of unreadable checks in a row that mean rollback; 0: hold for as long as it takes."""
+    drain_seconds: float = Field(default=1.0, ge=0, le=60)
+    """Between the end of a canary's traffic and its scale-down: proxies hear of a route a little later."""
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
     """Address of /healthz and /readyz."""
     port: int = Field(default=8080, ge=1, le=65535)

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from workflows import wording
 from workflows.effects import Note, Report
-from workflows.observation import Names, Phase, Revision
+from workflows.observation import Names, Phase, Revision, Strategy
 from workflows.state import LOG_LENGTH, ChecksAnswer, PlanAnswer, Request, State, StatusAnswer
 from workflows.steering import STEERABLE, Command, Reply, Verb, follow, refusal
 
@@ -28,6 +28,7 @@ class Console:
     """The state, and every way to read or steer it."""
 
     def __init__(self, request: Request) -> None:
+        self._request = request
         self.state = request.state or State(
             canary=request.canary,
             names=Names(canary=request.canary.name, namespace=request.canary.namespace, target=request.canary.name),
@@ -102,15 +103,19 @@ class Console:
 
     def _refusal(self, verb: Verb, command: Command) -> str:
         revision = self.state.revision.template if self.state.revision else ""
-        return refusal(verb, command, self.state.steering, self.state.phase, revision)
+        return refusal(verb, command, self.state.steering, self.state.phase, revision, self.state.gate)
 
     def _refuse(self, verb: Verb, command: Command) -> None:
         if why := self._refusal(verb, command):
             raise ApplicationError(why, type="Refused", non_retryable=True)
 
     def _follow(self, verb: Verb, command: Command) -> Reply:
-        message = follow(verb, command, self.state.steering)
-        self._say_steered(verb, command)
+        gate = self.state.gate
+        message = follow(verb, command, self.state.steering, gate)
+        if verb is Verb.PROMOTE and gate:
+            self.say(wording.approved(self.state.canary, gate, command.by, command.reason))
+        else:
+            self._say_steered(verb, command)
         return Reply(message=message, phase=self.state.phase, weight=self.state.weight)
 
     def _signalled(self, verb: Verb, command: Command | None) -> None:
@@ -153,6 +158,9 @@ class Console:
             paused_by=(steering.pause.by or "somebody") if steering.pause and under_way else None,
             next_check=state.next_check if under_way else None,
             log=tuple(state.log),
+            iteration=state.iteration,
+            iterations=state.plan.iterations if state.plan else 0,
+            gate=state.gate or "",
         )
 
     @workflow.query(name="plan", description="The steps, the interval, the threshold and the hooks.")
@@ -166,7 +174,10 @@ class Console:
             interval_seconds=plan.interval_seconds,
             threshold=plan.threshold,
             deadline_seconds=plan.deadline_seconds,
-            hooks=plan.pre_rollout + plan.rollout + plan.post_rollout,
+            hooks=plan.pre_rollout + plan.rollout + plan.post_rollout + sum(plan.gates.values(), ()) + plan.rollback,
+            strategy=plan.strategy,
+            iterations=plan.iterations,
+            approvals=plan.approvals,
         )
 
     @workflow.query(name="checks", description="The checks of the last step with their answers.")
@@ -190,12 +201,15 @@ class Console:
         """The state as the outside shall see it now, with everything said since the last report."""
         state = self.state
         notes, state.notes = tuple(state.notes), []
+        # `status.canaryWeight` speaks of the share of all requests, which an A/B test and blue/green do not have.
+        stepping = state.plan is None or state.plan.strategy is Strategy.CANARY
         self._show()
         return Report(
             canary=state.canary,
             phase=state.phase,
-            weight=state.weight,
+            weight=state.weight if stepping else 0,
             failed_checks=state.failed_checks,
+            iterations=state.iteration,
             condition=wording.condition(state.phase, state.names, state.halt),
             applied=applied,
             promoted=promoted,
@@ -227,6 +241,10 @@ class Console:
         lines = [f"### {state.canary} · {state.phase or Phase.NEW.name} · weight {state.weight}%"]
         if state.plan:
             lines.append(f"failed checks {state.failed_checks} of {state.plan.threshold}")
+        if state.iteration and state.plan:
+            lines.append(f"iteration {state.iteration} of {state.plan.iterations}")
+        if state.gate:
+            lines.append(f"**waiting** at {state.gate}; `promote` opens it, `abort` rolls back")
         if state.steering.pause:
             lines.append(f"**paused** by {state.steering.pause.by or 'somebody'}; `resume` lets it advance")
         if state.waiting or state.halt:

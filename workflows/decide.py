@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Revision
+from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Phase, Revision
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,20 @@ class RollOut:
 
 
 @dataclass(frozen=True)
+class Withdraw:
+    """What waited for approval is gone: the target runs again what was promoted, or what failed."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True)
 class Finish:
     """The primary already got the analysed template when the rollout was lost: complete the promotion."""
 
     revision: Revision
 
 
-Move = Gone | Finalize | Rest | Suspend | Block | Bootstrap | Adopt | Reconcile | Restore | RollOut | Finish
+Move = Gone | Finalize | Rest | Suspend | Block | Bootstrap | Adopt | Reconcile | Restore | Withdraw | RollOut | Finish
 
 
 def decide(seen: Observation) -> Move:
@@ -95,6 +102,8 @@ def decide(seen: Observation) -> Move:
     # The history of a promotion is gone, but the primary shows that it had begun.
     if seen.status.phase in PROMOTED and seen.primary_is_target:
         return Finish(seen.revision)
+    if seen.status.phase is Phase.WAITING and not is_new(seen):
+        return Withdraw(Phase.SUCCEEDED if seen.revision.template == seen.status.promoted else Phase.FAILED)
     if seen.status.phase not in AT_REST or is_new(seen):
         return RollOut(seen.revision)
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):

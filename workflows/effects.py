@@ -43,6 +43,7 @@ class Report(Record):
     phase: Phase
     weight: int = 0
     failed_checks: int = 0
+    iterations: int = 0
     condition: tuple[str, str] = ("Unknown", "")
     """Status and message of condition Promoted."""
     applied: Revision | None = None
@@ -136,6 +137,8 @@ class Examination(Record):
     revision: Revision
     canary_since: datetime
     """When this revision's pods were ready: built-in queries look no further back."""
+    primary_matters: bool = True
+    """False: the primary had no available pod when the rollout began, and must not keep its own cure away."""
 
 
 class Findings(Record):

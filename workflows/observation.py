@@ -51,6 +51,28 @@ class Revision(Record):
     """`configmap/{name}` or `secret/{name}` to checksum, as in `status.trackedConfigs`."""
 
 
+class Strategy(StrEnum):
+    """How traffic comes to the canary; also the label `deployment_strategy` of the exported metrics."""
+
+    CANARY = "canary"
+    """A growing share of all requests."""
+    AB_TESTING = "ab-testing"
+    """The requests that match, all of them, for a number of checks."""
+    BLUE_GREEN = "blue-green"
+    """None, or copies of the primary's, for a number of checks; then all requests until the primary is ready."""
+
+
+class Gate(StrEnum):
+    """Where a release may have to wait for a yes: the types of webhooks that give it."""
+
+    ROLLOUT = "confirm-rollout"
+    """Before the canary is scaled up."""
+    TRAFFIC_INCREASE = "confirm-traffic-increase"
+    """Before each step of weight."""
+    PROMOTION = "confirm-promotion"
+    """After the analysis, before the primary is touched."""
+
+
 class Plan(Record):
     """How the Canary wants its releases analysed, defaults filled in."""
 
@@ -69,6 +91,29 @@ class Plan(Record):
     unreadable_limit: int = 0
     """Rounds in a row with unreadable checks that mean rollback; 0: hold for as long as it takes."""
     skip_analysis: bool = False
+    strategy: Strategy = Strategy.CANARY
+    iterations: int = 0
+    """Checks that an A/B test or blue/green asks for, each an interval apart."""
+    mirror: bool = False
+    """The canary gets copies of requests: before its first weight, or during blue/green."""
+    routed: bool = True
+    """False: no router divides this canary's traffic (provider `kubernetes`)."""
+    promotion_step: int = 0
+    """Percent that each step of a promotion brings back to the primary; 0: all at once."""
+    gates: dict[Gate, tuple[str, ...]] = Field(default_factory=dict)
+    """Hooks that must agree at a gate, in order."""
+    approvals: tuple[Gate, ...] = ()
+    """Gates that a person must open."""
+    approval_seconds: float = 0
+    """How long a gate may stay closed; 0: for as long as it takes."""
+    approval_by_default: bool = False
+    """What a gate that waited too long means: go on, or else roll back."""
+    drain_seconds: float = 0
+    """Between the moment the canary's traffic is gone and its pods: proxies hear of a route a little later."""
+    rollback: tuple[str, ...] = ()
+    """Hooks that are asked all along; one that agrees rolls back."""
+    muted: tuple[str, ...] = ()
+    """Gate hooks about which nobody is alerted."""
     caveats: tuple[str, ...] = ()
     """What the spec asks for and does not get yet, in a user's words; told when a rollout begins."""
 
@@ -92,6 +137,7 @@ class Status(Record):
 
     phase: Phase = Phase.NEW
     weight: int = 0
+    iterations: int = 0
     failed_checks: int = 0
     applied: str = ""
     """`lastAppliedSpec`: template hash of the last revision taken up."""

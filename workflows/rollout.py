@@ -6,7 +6,6 @@ decides (`decide.py`), acts (`effects.py`) and reports; it holds no API field, n
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from temporalio import workflow
@@ -27,13 +26,13 @@ with workflow.unsafe.imports_passed_through():
         Restore,
         RollOut,
         Suspend,
+        Withdraw,
         decide,
     )
     from workflows.effects import (
         Examination,
         Findings,
         HookAnswer,
-        HookCall,
         Promotion,
         PromotionOutcome,
         Role,
@@ -42,24 +41,23 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-    from workflows.observation import AT_REST, PROMOTED, Phase, Revision
+    from workflows.observation import AT_REST, PROMOTED, Gate, Phase, Revision, Strategy
     from workflows.state import Ending, Request
+    from workflows.upkeep import Upkeep
     from workflows.verdict import COUNTED, Check, judge, worst
-    from workflows.vigil import Vigil
-    from workflows.weights import next_weight
+    from workflows.weights import FULL, Step, descent, next_step
 
 CANARY_GONE = "CanaryGone"
 """Type of the error with which an activity says that the Canary object no longer exists."""
 
 
 @workflow.defn(name="CanaryRollout")
-class CanaryRollout(Vigil):
+class CanaryRollout(Upkeep):
     """The life of one canary from a change until it is at rest again."""
 
     @workflow.init
     def __init__(self, request: Request) -> None:
         super().__init__(request)
-        self._request = request
 
     @workflow.run
     async def run(self, request: Request) -> Ending:  # noqa: ARG002 - taken by __init__, as Temporal asks
@@ -73,10 +71,10 @@ class CanaryRollout(Vigil):
                 return self._ending()
 
     async def _unless_ended(self, story: Coroutine[Any, Any, bool]) -> bool:
-        """Whether the canary is at rest; one that is gone or being deleted in the middle is to be looked at again."""
+        """Whether the canary is at rest; one that is gone, deleted or changed meanwhile is to be looked at again."""
         try:
             return await story
-        except Ended:
+        except (Ended, Superseded):
             return False
         except ActivityError as error:
             if not is_gone(error):
@@ -113,44 +111,25 @@ class CanaryRollout(Vigil):
                 restored = await effects.create_primary(self.state.canary)
                 await effects.open_traffic(self.state.canary)
                 await effects.report(self.report(promoted=restored))
+            case Withdraw(phase=phase):
+                self.state.phase = phase
+                self.state.leave_gate()
+                await effects.report(self.report())
             case RollOut(revision=revision):
-                await self._begin(revision)
-                return await self._roll_out()
+                if await self._may_begin(revision):
+                    await self._begin(revision)
+                    await self._roll_out()
             case Finish(revision=revision):
                 self.state.revision, self.state.phase = revision, Phase.PROMOTING
-                return await self._roll_out(promoted=True)
+                await self._roll_out(promoted=True)
         return False
 
-    # -- bootstrap ------------------------------------------------------------------------------------------------
-
-    async def _bootstrap(self) -> None:
-        """A ready primary first, then the traffic, and only then is the target scaled to zero."""
-        state = self.state
-        state.phase, state.halt = Phase.INITIALIZING, ""
-        await effects.report(self.report())
-        state.revision = await effects.create_primary(state.canary)
-        with suppress(Superseded):  # the primary follows the target for as long as nobody is served by it
-            await self._await_first_primary()
-            await effects.open_traffic(state.canary)
-            state.phase, state.halt, state.waiting = Phase.INITIALIZED, "", ""
-            self.say(wording.initialized(state.canary))
-            report = self.report(applied=state.revision, promoted=state.revision)
-            await effects.scale(Scale(canary=state.canary, up=False, report=report))
-
-    async def _await_first_primary(self) -> None:
-        """Without a deadline that ends things: there is nothing to go back to. Each new reason is told once."""
-        while True:
-            self._continue_as_new_when_long()
-            try:
-                return await self._await_ready(Role.PRIMARY)
-            except NotReady as lacking:
-                sentence = wording.primary_not_ready(self.state.names, str(lacking))
-            if sentence != self.state.halt:
-                self.state.halt = sentence
-                await self._say_and_report(sentence, warning=True)
-            await self._pass_time(self._plan().interval_seconds)
-
     # -- the rollout ----------------------------------------------------------------------------------------------
+
+    async def _may_begin(self, revision: Revision) -> bool:
+        """`confirm-rollout`: nothing moves before that gate opens."""
+        self.state.revision = revision
+        return not self._is_guarded(Gate.ROLLOUT) or await self._unless_rolled_back(self._pass_gate(Gate.ROLLOUT))
 
     async def _begin(self, revision: Revision) -> None:
         self.state.take_up(revision)
@@ -161,22 +140,28 @@ class CanaryRollout(Vigil):
     async def _roll_out(self, *, promoted: bool = False) -> bool:
         """Until the pinned revision, or the one that superseded it, is promoted or rolled back; then look again."""
         while True:
+            story = self._finish_promotion() if promoted else self._analyse_and_promote()
             try:
-                await self._ship(promoted=promoted)
+                await self._unless_rolled_back(story)
             except Superseded as newer:
                 await self._restart(newer.revision)
-                continue
-            except (ActivityError, asyncio.CancelledError) as error:
-                if not is_cancelled_exception(error):
-                    raise
-                await self._roll_back_cancelled()
-            return False
+            else:
+                return False
 
-    async def _ship(self, *, promoted: bool) -> None:
+    async def _unless_rolled_back(self, story: Coroutine[Any, Any, None]) -> bool:
+        """Whether it went well; a cancellation of the workflow rolls back too."""
         try:
-            await (self._finish_promotion() if promoted else self._analyse_and_promote())
+            async with self._asking_rollback_hooks():
+                await story
         except RollBack as why:
             await self._roll_back(str(why))
+        except (ActivityError, asyncio.CancelledError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            await self._roll_back_cancelled()
+        else:
+            return True
+        return False
 
     async def _analyse_and_promote(self) -> None:
         state = self.state
@@ -187,13 +172,19 @@ class CanaryRollout(Vigil):
             await self._pass_pre_rollout_hooks()
         if not self._skips_analysis():
             await self._analyse()
+        if not self._skips_analysis():
+            await self._switch_to_green()
         await self._promote()
 
     async def _restart(self, revision: Revision) -> None:
-        """All traffic on the primary while the newer pods come up."""
+        """All traffic on the primary while the newer pods come up; on one that serves nobody, it stays off."""
+        weight = self.state.weight
         self.say(wording.restarting(self.state.names))
         self.state.take_up(revision)
-        await self._route(0)
+        if self.state.primary_serving:
+            await self._route(0)
+        else:
+            self.state.weight = weight
 
     async def _scale_up(self) -> None:
         report = self.report(applied=self.state.revision)
@@ -231,29 +222,49 @@ class CanaryRollout(Vigil):
         await self._until_next_check()
 
     async def _analyse(self) -> None:
-        """Step by step: hold the weight for an interval, ask, and advance only when everything passed."""
-        if not self.state.weight:
+        """Step by step: hold for an interval, ask, and advance only when everything passed and the gates are open."""
+        if not self.state.step.begun:
             await self._watching(until=lambda: not self.state.steering.pause or self._skips_analysis())
-            await self._advance()
+            await self._take_first_step()
             await self._start_load()
         while not self._skips_analysis():
             self._continue_as_new_when_long()
             await self._until_next_check()
             if self._skips_analysis():
                 return
-            if await self._passes() and not self.state.steering.pause and not await self._advance():
+            if await self._passes() and not self.state.steering.pause and await self._is_complete():
                 return
 
-    async def _advance(self) -> bool:
-        """Raise the weight; False when the canary has climbed all its steps."""
-        weight = next_weight(self._plan().weights, self.state.weight)
-        if weight is None:
-            return False
-        if not self.state.weight:
-            self._schedule_from_now()
-        self.say(wording.advanced(self.state.canary, weight))
-        await self._route(weight)
-        return True
+    async def _take_first_step(self) -> None:
+        step = next_step(self._plan(), self.state.step)
+        if step is None:
+            return
+        if self._increases(step):
+            await self._pass_gate(Gate.TRAFFIC_INCREASE)
+        self._schedule_from_now()
+        await self._take(step)
+
+    async def _is_complete(self) -> bool:
+        """Take the next step if there is one; after the last, once the release is confirmed."""
+        step = next_step(self._plan(), self.state.step)
+        if step is None:
+            return await self._opens(Gate.PROMOTION)
+        if not self._increases(step) or await self._opens(Gate.TRAFFIC_INCREASE):
+            await self._take(step)
+        return False
+
+    def _increases(self, step: Step) -> bool:
+        return self._plan().strategy is Strategy.CANARY and step.weight > self.state.weight
+
+    async def _take(self, step: Step) -> None:
+        state, plan = self.state, self._plan()
+        stays = (step.weight, step.mirrored) == (state.weight, state.mirrored)
+        state.iteration = step.iteration
+        if plan.strategy is Strategy.CANARY:
+            self.say(wording.advanced(state.canary, step.weight))
+        else:
+            self.say(wording.iterated(state.canary, step.iteration, plan.iterations))
+        await (effects.report(self.report()) if stays else self._route(step.weight, mirrored=step.mirrored))
 
     async def _start_load(self) -> None:
         """Call the rollout hooks once before the first judgement, so that load tests have something to show by then."""
@@ -313,6 +324,12 @@ class CanaryRollout(Vigil):
 
     # -- promotion ------------------------------------------------------------------------------------------------
 
+    async def _switch_to_green(self) -> None:
+        """Blue/green passed: the canary takes the traffic while the primary is brought to the new revision."""
+        if self._plan().strategy is Strategy.BLUE_GREEN and self._plan().routed:
+            self.say(wording.routing_to_canary(mirrored=self.state.mirrored))
+            await self._route(FULL)
+
     async def _promote(self) -> None:
         """Copy exactly what was analysed; the target having changed at the last moment restarts the analysis."""
         state = self.state
@@ -331,18 +348,29 @@ class CanaryRollout(Vigil):
         """Traffic returns to the primary only when the primary is ready, and only then does the canary go."""
         state = self.state
         skipped = self._plan().skip_analysis
-        try:
-            await self._await_ready(Role.PRIMARY)
-        except NotReady as lacking:
-            raise RollBack(wording.promotion_failed(state.names, str(lacking))) from None
+        await self._await_promoted()
+        while rest := descent(state.weight, self._plan().promotion_step)[0]:
+            self.say(wording.primary_advanced(state.canary, FULL - rest))
+            await self._route(rest)
+            await self._pass_time(self._plan().interval_seconds)
+            await self._await_promoted()
         state.phase = Phase.FINALISING
-        self.say(wording.routing_to_primary())
-        await self._route(0)
+        if self._plan().promotion_step and state.weight:
+            self.say(wording.primary_advanced(state.canary, FULL))
+        elif self._plan().routed:
+            self.say(wording.routing_to_primary())
+        await self._lead_away()
         state.phase = Phase.SUCCEEDED
         self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
         report = self.report(promoted=self._revision())
         await effects.scale(Scale(canary=state.canary, up=False, report=report))
         await self._call_post_rollout_hooks()
+
+    async def _await_promoted(self) -> None:
+        try:
+            await self._await_ready(Role.PRIMARY)
+        except NotReady as lacking:
+            raise RollBack(wording.promotion_failed(self.state.names, str(lacking))) from None
 
     # -- rollback -------------------------------------------------------------------------------------------------
 
@@ -352,25 +380,29 @@ class CanaryRollout(Vigil):
         self.say(sentence, warning=True)
         state.halt = f"{state.halt}; {sentence}" if state.halt else sentence
         state.waiting = ""
+        serving = state.primary_serving
         if state.phase in PROMOTED:
-            await self._take_back_promotion()
-        await self._route(0)
+            serving = (await effects.undo_promotion(state.canary)).serving
+        if not serving:
+            await self._await_serving_primary()
+        await self._lead_away()
         state.phase = Phase.FAILED
         self.say(wording.failed(state.canary), warning=True)
         await effects.scale(Scale(canary=state.canary, up=False, report=self.report(applied=state.revision)))
         await self._call_post_rollout_hooks()
 
-    async def _take_back_promotion(self) -> None:
-        """The primary gets its former template again; traffic waits for it only if none of its pods serves."""
-        undone = await effects.undo_promotion(self.state.canary)
-        serving, names = undone.serving, self.state.names
-        wait = Wait(canary=self.state.canary, role=Role.PRIMARY, available=0)
-        while not serving:
-            answer = await effects.await_ready(wait, names.primary)
-            serving = not isinstance(answer, Stuck)
-            if isinstance(answer, Stuck):
-                self.state.waiting = wording.waiting(names.primary, names.namespace, answer.why)
-                await workflow.sleep(self._plan().interval_seconds)
+    async def _await_serving_primary(self) -> None:
+        """Traffic stays where it is for as long as the primary has no pod for it; a newer revision may be the cure."""
+        state, names = self.state, self.state.names
+        state.steering.abort, state.rollback_hook = None, ""
+        wait = Wait(canary=state.canary, role=Role.PRIMARY, available=0)
+        while True:
+            coming = effects.await_ready(wait, names.primary)
+            answer = await (self._watching(coming) if workflow.patched("rollback-listens") else coming)
+            if not isinstance(answer, Stuck):
+                return
+            state.waiting = wording.waiting(names.primary, names.namespace, answer.why)
+            await workflow.sleep(self._plan().interval_seconds)
 
     async def _roll_back_cancelled(self) -> None:
         """A cancellation is an abort; once at rest there is nothing to bring back."""
@@ -378,44 +410,12 @@ class CanaryRollout(Vigil):
         if self.state.phase not in AT_REST:
             await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"))
 
-    # -- deletion and what blocks -----------------------------------------------------------------------------------
-
-    async def _finalize(self) -> None:
-        """`revertOnDeletion`: the target serves again before anything of ours goes."""
-        state = self.state
-        state.phase, state.halt = Phase.TERMINATING, ""
-        await self._say_and_report(wording.terminating(state.canary))
-        if await effects.hand_back(state.canary):
-            await self._await_target()
-        await self._say_and_report(wording.terminated(state.canary))
-        await effects.release(state.canary)
-        state.phase = Phase.TERMINATED
-
-    async def _await_target(self) -> None:
-        """Within the deadline: a target that cannot start must not keep the Canary from going."""
-        wait = Wait(canary=self.state.canary, role=Role.CANARY, available=0)
-        waiting = asyncio.create_task(effects.await_ready(wait, self.state.names.target))
-        with suppress(TimeoutError):
-            await workflow.wait_condition(waiting.done, timeout=self._deadline())
-        waiting.cancel()
-        with suppress(asyncio.CancelledError, ActivityError):
-            await waiting
-
-    async def _block(self, problem: str) -> None:
-        """Say it once; the operator starts a new run when something changes."""
-        state = self.state
-        if state.phase is Phase.NEW:
-            state.phase = Phase.INITIALIZING
-        state.halt = problem
-        if problem not in self.told:
-            await self._say_and_report(problem, warning=True)
-
-    async def _clear_old_problem(self) -> None:
-        """What blocked the canary is mended: its condition must not go on saying so."""
-        state = self.state
-        fitting = wording.condition(state.phase, state.names, state.halt)[1]
-        if state.phase in AT_REST and self.told not in ("", fitting):
-            await effects.report(self.report())
+    async def _lead_away(self) -> None:
+        """All traffic on the primary; the canary's pods stay until every proxy knows."""
+        drain = self._plan().drain_seconds if self.state.weight and self._plan().routed else 0
+        await self._route(0)
+        if drain:
+            await workflow.sleep(drain)
 
     # -- small things -----------------------------------------------------------------------------------------------
 
@@ -430,18 +430,14 @@ class CanaryRollout(Vigil):
         if self.state.notes:
             await effects.report(self.report())
 
-    def _hook_call(self, kind: str, name: str) -> HookCall:
-        state = self.state
-        return HookCall(canary=state.canary, type=kind, name=name, phase=state.phase, revision=self._revision())
-
     def _examination(self) -> Examination:
         since = self.state.canary_since or workflow.now()
-        return Examination(canary=self.state.canary, revision=self._revision(), canary_since=since)
-
-    def _continue_as_new_when_long(self) -> None:
-        if workflow.info().is_continue_as_new_suggested() and not self._stirs():
-            state = self.state.model_copy(deep=True)
-            workflow.continue_as_new(self._request.model_copy(update={"state": state}))
+        return Examination(
+            canary=self.state.canary,
+            revision=self._revision(),
+            canary_since=since,
+            primary_matters=self.state.primary_serving,
+        )
 
     def _ending(self) -> Ending:
         state = self.state

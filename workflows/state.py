@@ -5,9 +5,10 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from workflows.effects import Note
-from workflows.observation import CanaryRef, Names, Phase, Plan, Record, Revision
+from workflows.observation import CanaryRef, Gate, Names, Phase, Plan, Record, Revision, Strategy
 from workflows.steering import Steering
 from workflows.verdict import Check
+from workflows.weights import Step
 
 LOG_LENGTH = 50
 
@@ -24,7 +25,11 @@ class State(BaseModel):
     revision: Revision | None = None
     """Pinned: what is analysed, and the only thing that may be promoted."""
     weight: int = 0
-    """The canary's share of traffic, percent."""
+    """The canary's share of traffic, percent; in an A/B test, of the requests that match."""
+    mirrored: bool = False
+    """The canary gets copies of the primary's requests."""
+    iteration: int = 0
+    """Of an A/B test or blue/green."""
     failed_checks: int = 0
     unreadable_rounds: int = 0
     """In a row."""
@@ -42,6 +47,13 @@ class State(BaseModel):
     """Why the last step did not advance; empty when it did."""
     waiting: str = ""
     """What a wait still lacks."""
+    gate: Gate | None = None
+    """Where the release waits for a yes."""
+    gate_since: datetime | None = None
+    rollback_hook: str = ""
+    """The hook of type rollback that agreed."""
+    primary_serving: bool = True
+    """When last looked at; traffic is not led to a primary that has no available pod."""
     steering: Steering = Field(default_factory=Steering)
     notes: list[Note] = Field(default_factory=list)
     """Said, but not yet shown outside."""
@@ -49,12 +61,23 @@ class State(BaseModel):
     log: list[str] = Field(default_factory=list)
     """The last sentences, oldest first."""
 
+    @property
+    def step(self) -> Step:
+        """Where the analysis stands."""
+        return Step(self.weight, self.mirrored, self.iteration)
+
+    def leave_gate(self) -> None:
+        """It opened."""
+        self.gate = self.gate_since = self.steering.approval = None
+        self.waiting = ""
+
     def take_up(self, revision: Revision) -> None:
         """Begin anew with this revision: counters, hooks and commands of the former one are void."""
         pause, former = self.steering.pause, self.revision
         self.fresh_pods = former is not None and former.template == revision.template
         self.revision, self.phase = revision, Phase.PROGRESSING
-        self.weight = self.failed_checks = self.unreadable_rounds = 0
+        self.weight = self.iteration = self.failed_checks = self.unreadable_rounds = 0
+        self.mirrored, self.rollback_hook, self.gate, self.gate_since = False, "", None, None
         self.passed_hooks, self.checks = [], []
         self.analysing, self.halt, self.waiting = False, "", ""
         self.canary_since = self.next_check = None
@@ -96,6 +119,10 @@ class StatusAnswer(Record):
     paused_by: str | None
     next_check: datetime | None
     log: tuple[str, ...]
+    iteration: int = 0
+    iterations: int = 0
+    gate: str = ""
+    """Where it waits for a yes, which `promote` gives."""
 
 
 class PlanAnswer(Record):
@@ -106,6 +133,9 @@ class PlanAnswer(Record):
     threshold: int
     deadline_seconds: float
     hooks: tuple[str, ...]
+    strategy: Strategy = Strategy.CANARY
+    iterations: int = 0
+    approvals: tuple[Gate, ...] = ()
 
 
 class ChecksAnswer(Record):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
-from workflows.observation import PROMOTED, Phase, Record
+from workflows.observation import PROMOTED, Gate, Phase, Record
 
 
 class Verb(StrEnum):
@@ -43,13 +43,20 @@ class Steering(BaseModel):
     promote: Command | None = None
     abort: Command | None = None
     pause: Command | None = None
+    approval: Command | None = None
+    """For the gate at which the rollout waits."""
 
 
 STEERABLE = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 
 
-def refusal(verb: Verb, command: Command, steering: Steering, phase: Phase, revision: str) -> str:
-    """Why the command cannot be followed now; empty when it can."""
+def refusal(  # noqa: PLR0917 - a table of these
+    verb: Verb, command: Command, steering: Steering, phase: Phase, revision: str, gate: Gate | None = None
+) -> str:
+    """Why the command cannot be followed now; empty when it can.
+
+    While the rollout waits at a gate, `promote` opens that gate.
+    """
     if phase not in STEERABLE:
         return f"cannot {verb}: no rollout is under way (phase {phase or 'New'}); change the target to start one"
     if command.revision and not revision.startswith(command.revision):
@@ -59,6 +66,8 @@ def refusal(verb: Verb, command: Command, steering: Steering, phase: Phase, revi
     match verb:
         case Verb.ABORT:
             return ""
+        case Verb.PROMOTE if gate:
+            return f"cannot promote: {gate} is approved already" if steering.approval else ""
         case Verb.PROMOTE:
             return "cannot promote: the promotion is under way already" if _promoting(steering, phase) else ""
         case Verb.PAUSE if _promoting(steering, phase):
@@ -73,12 +82,15 @@ def _promoting(steering: Steering, phase: Phase) -> bool:
     return phase in PROMOTED or steering.promote is not None
 
 
-def follow(verb: Verb, command: Command, steering: Steering) -> str:
+def follow(verb: Verb, command: Command, steering: Steering, gate: Gate | None = None) -> str:
     """Put the command in force; returns what will happen, for the person who sent it."""
     match verb:
         case Verb.ABORT:
             steering.abort = command
             return "aborting: all traffic goes back to the primary"
+        case Verb.PROMOTE if gate:
+            steering.approval, steering.pause = command, None
+            return f"approved: the rollout passes {gate}"
         case Verb.PROMOTE:
             steering.promote, steering.pause = command, None
             return "promoting: the canary goes to the primary without further analysis"

@@ -61,12 +61,12 @@ class Vigil(Console):
                 raise NotReady(why or lacking)
 
     async def _until_next_check(self) -> None:
-        """A durable timer on a fixed schedule, cut short by a promotion by hand."""
+        """A durable timer on a fixed schedule, cut short by a person who promotes or approves."""
         state, interval = self.state, timedelta(seconds=self._plan().interval_seconds)
         now = workflow.now()
         due = state.next_check or now + interval
         with suppress(TimeoutError):
-            await self._watching(until=self._skips_analysis, seconds=max(0.0, (due - now).total_seconds()))
+            await self._watching(until=self._is_urged, seconds=max(0.0, (due - now).total_seconds()))
         later = due + interval
         state.next_check = later if later > workflow.now() else workflow.now() + interval
 
@@ -112,11 +112,16 @@ class Vigil(Console):
                 with suppress(asyncio.CancelledError, ActivityError):
                     await task
 
+    def _continue_as_new_when_long(self) -> None:
+        if workflow.info().is_continue_as_new_suggested() and not self._stirs():
+            state = self.state.model_copy(deep=True)
+            workflow.continue_as_new(self._request.model_copy(update={"state": state}))
+
     def _stirs(self) -> bool:
         return self.changed or self._must_abort() or bool(self.state.notes)
 
     def _must_abort(self) -> bool:
-        return self.state.steering.abort is not None or self._is_cancelled()
+        return self.state.steering.abort is not None or bool(self.state.rollback_hook) or self._is_cancelled()
 
     def _is_cancelled(self) -> bool:
         return workflow.cancellation_reason() is not None and not self.cancel_heeded
@@ -131,6 +136,8 @@ class Vigil(Console):
     def _heed_abort(self) -> None:
         if abort := self.state.steering.abort:
             raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason))
+        if self.state.rollback_hook:
+            raise RollBack(wording.rollback_hook_invoked(self.state.canary))
         if self._is_cancelled():
             raise asyncio.CancelledError
 
@@ -180,6 +187,7 @@ class Vigil(Console):
             state.names, state.generation = seen.names, seen.generation
             state.config_versions = seen.config_versions
             state.plan = seen.plan or state.plan
+            state.primary_serving = seen.primary_serving
             self.told = seen.status.message
             if state.revision is None:
                 self._rebuild_from(seen.status)
@@ -195,9 +203,9 @@ class Vigil(Console):
         failed = status.phase is Phase.FAILED
         state.halt = wording.reason(status.phase, state.names, status.message) if failed else ""
 
-    async def _route(self, weight: int) -> None:
-        self.state.weight = weight
-        await effects.route(Route(canary=self.state.canary, weight=weight, report=self.report()))
+    async def _route(self, weight: int, *, mirrored: bool = False) -> None:
+        self.state.weight, self.state.mirrored = weight, mirrored
+        await effects.route(Route(canary=self.state.canary, weight=weight, mirrored=mirrored, report=self.report()))
 
     async def _tell(self) -> None:
         if self.state.notes:
@@ -226,6 +234,9 @@ class Vigil(Console):
 
     def _skips_analysis(self) -> bool:
         return self._plan().skip_analysis or self.state.steering.promote is not None
+
+    def _is_urged(self) -> bool:
+        return self._skips_analysis() or self.state.steering.approval is not None
 
 
 def done(task: asyncio.Task[Any] | None) -> bool:

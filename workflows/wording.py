@@ -4,7 +4,7 @@ The texts are those of Flagger's events, which dashboards and scripts know. Wher
 beside it.
 """
 
-from workflows.observation import CanaryRef, Names, Phase
+from workflows.observation import CanaryRef, Gate, Names, Phase
 from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, judge, measured
 
 # -- bootstrap and rest ---------------------------------------------------------------------------------------------
@@ -78,6 +78,16 @@ def advanced(canary: CanaryRef, weight: int) -> str:
     return f"Advance {canary} canary weight {weight}"
 
 
+def iterated(canary: CanaryRef, iteration: int, iterations: int) -> str:
+    """One more check of an A/B test or of blue/green."""
+    return f"Advance {canary} canary iteration {iteration}/{iterations}"
+
+
+def routing_to_canary(*, mirrored: bool) -> str:
+    """Blue/green passed: the canary serves while the primary is brought to the new revision."""
+    return "Stop traffic mirroring and route all traffic to canary" if mirrored else "Routing all traffic to canary"
+
+
 def copying(names: Names) -> str:
     """The analysed template goes to the primary."""
     return f"Copying {names.target}.{names.namespace} template spec to {names.primary}.{names.namespace}"
@@ -88,6 +98,11 @@ def routing_to_primary() -> str:
     return "Routing all traffic to primary"
 
 
+def primary_advanced(canary: CanaryRef, weight: int) -> str:
+    """`stepWeightPromotion`: the primary's share of traffic was raised to `weight` percent."""
+    return f"Advance {canary} primary weight {weight}"
+
+
 def completed(names: Names) -> str:
     """The end of a good release."""
     return f"Promotion completed! Scaling down {names.target}.{names.namespace}"
@@ -96,6 +111,45 @@ def completed(names: Names) -> str:
 def completed_without_analysis(names: Names) -> str:
     """The end of a release with `skipAnalysis`."""
     return f"Promotion completed! Canary analysis was skipped for {names.target}.{names.namespace}"
+
+
+# -- gates ----------------------------------------------------------------------------------------------------------
+
+WAITING_FOR = {
+    Gate.ROLLOUT: "waiting for approval",
+    Gate.TRAFFIC_INCREASE: "waiting for traffic increase approval",
+    Gate.PROMOTION: "waiting for promotion approval",
+}
+
+
+def waiting_for_approval(canary: CanaryRef, gate: Gate, asked: str) -> str:
+    """A gate is closed; `asked` is the hook that said no, or who is asked."""
+    return f"Halt {canary} advancement {WAITING_FOR[gate]} {asked}"
+
+
+def approved(canary: CanaryRef, gate: Gate, by: str, reason: str) -> str:
+    """A person opened a gate (Serinus only)."""
+    return f"Approve {canary} {gate}{_by(by)}{_because(reason)}"
+
+
+def approved_by_default(canary: CanaryRef, gate: Gate) -> str:
+    """Nobody said no in time (Serinus only)."""
+    return f"Approve {canary} {gate}: nobody answered in time, and approvalDefault is approve"
+
+
+def approval_timed_out(canary: CanaryRef, gate: Gate) -> str:
+    """Nobody said yes in time (Serinus only)."""
+    return f"Rolling back {canary} {gate} was not approved in time"
+
+
+def rollback_hook_silent(hook: str) -> str:
+    """A rollback hook was asked and did not ask for a rollback."""
+    return f"Rollback hook {hook} not signaling a rollback"
+
+
+def rollback_hook_invoked(canary: CanaryRef) -> str:
+    """A rollback hook asked for a rollback."""
+    return f"Rolling back {canary} manual webhook invoked"
 
 
 # -- halts and rollback ---------------------------------------------------------------------------------------------

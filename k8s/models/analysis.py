@@ -1,12 +1,12 @@
 """`spec.analysis`: how a release is stepped, what it is measured by, who is asked and told."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
 from k8s.models.common import MANY, ApiModel, NamespacedRef, Percent, cel, rules
 from k8s.models.duration import GoDuration
-from k8s.models.webhook import Webhook
+from k8s.models.webhook import Gate, Webhook
 
 WAYS = "[has(self.iterations), has(self.stepWeight), has(self.stepWeights)]"
 HEADER_WAYS = "[has(self.exact), has(self.prefix), has(self.suffix), has(self.regex)]"
@@ -200,5 +200,11 @@ class Analysis(ApiModel):
     """Who is told; the worker's own receiver when empty."""
     webhooks: Annotated[list[Webhook], Field(max_length=MANY)] = Field(default_factory=list)
     """Who is asked or told over HTTP, in order."""
+    approvals: Annotated[list[Gate], Field(max_length=len(get_args(Gate)))] = Field(default_factory=list)
+    """Serinus only: where a release waits for a person, who answers with promote or abort."""
+    approval_timeout: GoDuration | None = None
+    """Serinus only: how long a release waits for a yes, of a person or of a confirm-* webhook; for ever when absent."""
+    approval_default: Literal["approve", "reject"] | None = None
+    """Serinus only: what approvalTimeout means: approve lets the release go on; reject, or absent, rolls it back."""
     session_affinity: SessionAffinity | None = None
     """Keeps users on the side that served their first request (Istio, Gateway API)."""

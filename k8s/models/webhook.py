@@ -18,6 +18,8 @@ HookType = Literal[
     "rollback",
     "confirm-traffic-increase",
 ]
+Gate = Literal["confirm-rollout", "confirm-traffic-increase", "confirm-promotion"]
+"""The types that hold a release until they agree."""
 LONGEST_URL = 4096
 
 

@@ -195,7 +195,7 @@ async def test_unready_workload(api: ApiServer, bench: Bench, outside: Outside, 
 
 async def test_senseless_edit(api: ApiServer, bench: Bench) -> None:
     """A plan cannot be made of it, so the former one stays in force."""
-    findings = await examined(api, bench, stepWeight=None, iterations=5)
+    findings = await examined(api, bench, stepWeight=None)
     assert findings.plan is None
 
 

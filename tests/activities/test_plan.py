@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from activities.bench import Defaults
-from activities.plan import GATES, UnfitAnalysis, caveats, interval_seconds, plan_of
+from activities.plan import UnfitAnalysis, caveats, interval_seconds, plan_of
 from tests.objects import a_model, an_analysis
+from workflows.observation import Gate, Strategy
 
 Json = dict[str, Any]
 DEFAULTS = Defaults()
-STEPS = "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights"
+STEPS = "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights, or iterations"
 
 
 def a_hook(name: str, type_: str) -> Json:
@@ -80,21 +81,40 @@ def test_no_steps_are_needed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("analysis", "field"),
+    ("analysis", "strategy"),
     [
-        ({"iterations": 5, "stepWeight": None}, "iterations: A/B testing and blue/green are"),
-        ({"match": [{"headers": {"x": {"exact": "y"}}}]}, "iterations: A/B testing and blue/green are"),
-        ({"mirror": True}, "mirror: traffic mirroring is"),
-        ({"stepWeightPromotion": 10}, "stepWeightPromotion: promotion in steps is"),
-        ({"sessionAffinity": {"cookieName": "c"}}, "sessionAffinity: session affinity is"),
-        *(({"webhooks": [a_hook("gate", gate)]}, f"webhooks: type {gate} is") for gate in GATES),
+        ({}, Strategy.CANARY),
+        ({"iterations": 5, "stepWeight": None}, Strategy.BLUE_GREEN),
+        ({"iterations": 5, "stepWeight": None, "match": [{"headers": {"x": {"exact": "y"}}}]}, Strategy.AB_TESTING),
     ],
 )
-def test_refusals(analysis: Json, field: str) -> None:
-    """A release must not pass a gate that nobody asks; the text names the field and the way out."""
-    with pytest.raises(UnfitAnalysis) as refusal:
-        plan_of(a_model(analysis=an_analysis(**analysis)), DEFAULTS)
-    assert str(refusal.value) == f"spec.analysis.{field} not supported yet; remove it to release without"
+def test_strategy(analysis: Json, strategy: Strategy) -> None:
+    """By iterations, and by what they are for."""
+    plan = plan_of(a_model(analysis=an_analysis(**analysis)), DEFAULTS)
+    assert (plan.strategy, plan.iterations) == (strategy, analysis.get("iterations", 0))
+
+
+def test_promotion_in_steps() -> None:
+    """`stepWeightPromotion`; at once when absent."""
+    assert plan_of(a_model(), DEFAULTS).promotion_step == 0
+    assert plan_of(a_model(analysis=an_analysis(stepWeightPromotion=20)), DEFAULTS).promotion_step == 20
+
+
+def test_gates() -> None:
+    """Each type of gate with its hooks in order, and who is muted."""
+    hooks = [a_hook("b", "confirm-promotion"), a_hook("a", "confirm-promotion"), a_hook("c", "rollback")]
+    hooks[1]["muteAlert"] = True
+    plan = plan_of(a_model(analysis=an_analysis(webhooks=hooks)), DEFAULTS)
+    assert plan.gates == {Gate.PROMOTION: ("b", "a")}
+    assert (plan.rollback, plan.muted, plan.approvals) == (("c",), ("a",), ())
+
+
+def test_approvals() -> None:
+    """A person is asked where the spec says so, for as long as it says."""
+    asked = {"approvals": ["confirm-rollout"], "approvalTimeout": "30m", "approvalDefault": "approve"}
+    plan = plan_of(a_model(analysis=an_analysis(**asked)), DEFAULTS)
+    assert (plan.approvals, plan.approval_seconds, plan.approval_by_default) == ((Gate.ROLLOUT,), 1800, True)
+    assert not plan_of(a_model(), DEFAULTS).approval_by_default
 
 
 def test_caveats() -> None:

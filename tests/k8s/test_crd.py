@@ -24,8 +24,15 @@ DATA = Path(__file__).parent / "data"
 EVERY_FIELD = yaml.safe_load((DATA / "every_field.yaml").read_text())
 EXCLUDED = {"spec.analysis.iterations", "spec.analysis.stepWeight"}
 """Left out of the file with every field, since stepWeights excludes them."""
-OWN = {"status.configVersions", "status.observedGeneration", "status.haltReason"}
-"""Serinus' additions to Flagger's status."""
+OWN = {
+    "spec.analysis.approvals",
+    "spec.analysis.approvalTimeout",
+    "spec.analysis.approvalDefault",
+    "status.configVersions",
+    "status.observedGeneration",
+    "status.haltReason",
+}
+"""Serinus' additions to Flagger's Canary."""
 
 
 def test_the_files_are_what_the_models_make() -> None:

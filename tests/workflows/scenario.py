@@ -36,9 +36,10 @@ from workflows.effects import (
     Wait,
     Waiting,
 )
-from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.observation import CanaryRef, Observation, Phase, Revision, Strategy
 from workflows.rollout import CANARY_GONE
 from workflows.verdict import Check, Passed, Value
+from workflows.weights import descent
 
 Action = Callable[[], Awaitable[None]]
 PROMOTE = "Promote podinfo.test without further analysis"
@@ -76,8 +77,10 @@ class World:
         self.primary_ready_after_promotion = self.primary_serves_after_undo = True
         self.stuck: dict[Role, str] = {}
         """What the cluster gave up on, and why."""
-        self.weight = 0
+        self.weight, self.mirrored = 0, False
         self.weights: list[int] = []
+        self.mirroring: list[bool] = []
+        """Whether requests were copied, at each change of the route."""
         self.notes: dict[str, Note] = {}
         self.phases: list[Phase] = []
         self.analysed: set[str] = set()
@@ -220,11 +223,13 @@ class World:
     async def examine(self, order: Examination) -> Findings:
         """As the test prepared; healthy otherwise."""
         await self._enter("examine")
+        if order.primary_matters and not self.primary_available:
+            return Findings(checks=(), waiting="0 of 1 updated replicas are available", waiting_for=Role.PRIMARY)
         assert self.taken_up in (None, order.revision), "examined a revision that was not taken up"
         checks = self.checks.pop(0) if self.checks else [a_check(100)]
         self.analysed.add(order.revision.template)
         self.may_advance = all(is_healthy(check) for check in checks)
-        self.passed_last_step = self.may_advance and self.weight >= max(self.plan.weights)
+        self.passed_last_step = self.may_advance and self._is_last_step()
         return Findings(checks=tuple(checks), plan=self.plan)
 
     @activity.defn(name=Activity.ROUTE)
@@ -232,17 +237,26 @@ class World:
         """Traffic only ever goes to what is ready."""
         await self._enter("route")
         assert 0 <= order.weight <= 100
-        assert order.weight == 0 or order.weight in self.plan.weights
+        stepping = self.plan.strategy is Strategy.CANARY
+        steps = {*(self.plan.weights if stepping else (100,)), *descent(self.weight, self.plan.promotion_step)}
+        assert order.weight == 0 or order.weight in steps
         assert order.weight <= self.weight or self.canary_ready
         assert order.weight <= self.weight or self.weight == 0 or self.may_advance, (
             "advanced on a check that did not pass"
         )
+        assert order.weight == 0 or not order.mirrored, "copied requests to a canary that has its own"
         assert order.report.phase is not Phase.FINALISING or self.primary_seen_ready, "finished on an unready primary"
         self.may_advance = False
         assert order.weight >= self.weight or self.primary_available
-        self.weight = order.weight
+        self.weight, self.mirrored = order.weight, order.mirrored
         self.weights.append(order.weight)
+        self.mirroring.append(order.mirrored)
         await self._take(order.report)
+
+    def _is_last_step(self) -> bool:
+        if self.plan.strategy is Strategy.CANARY:
+            return self.weight >= max(self.plan.weights)
+        return self.status.iterations >= self.plan.iterations
 
     @activity.defn(name=Activity.PROMOTE)
     async def promote(self, order: Promotion) -> PromotionOutcome:
@@ -293,7 +307,7 @@ class World:
             self.may_promote = self.may_promote or note.text.startswith(PROMOTE)
         self.phases.append(what.phase)
         update: dict[str, Any] = {"phase": what.phase, "weight": what.weight, "message": what.condition[1]}
-        update["failed_checks"] = what.failed_checks
+        update |= {"failed_checks": what.failed_checks, "iterations": what.iterations}
         update["generation"] = what.generation or self.status.generation
         if what.applied:
             update |= {"applied": what.applied.template, "configs": what.applied.configs}

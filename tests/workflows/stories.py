@@ -6,8 +6,8 @@ from tests.builders import NEWER, a_check, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
-from workflows.effects import Role
-from workflows.observation import Phase
+from workflows.effects import HookAnswer, Role
+from workflows.observation import Gate, Phase, Strategy
 from workflows.steering import Command
 from workflows.verdict import NoData, Unreadable
 
@@ -182,6 +182,47 @@ async def cancelled(start: Start) -> Rollout:
     return rollout
 
 
+async def blue_green(start: Start) -> Rollout:
+    """Copies of requests, N checks, and then the canary serves while the primary changes."""
+    world = a_quick_world()
+    strategy = {"strategy": Strategy.BLUE_GREEN, "iterations": 2, "weights": (), "mirror": True}
+    world.plan = world.plan.model_copy(update=strategy)
+    return await start(world)
+
+
+async def ab_test(start: Start) -> Rollout:
+    """N checks, one of which fails, and traffic back in steps."""
+    world = a_quick_world()
+    strategy = {"strategy": Strategy.AB_TESTING, "iterations": 2, "weights": (), "promotion_step": 60}
+    world.plan = world.plan.model_copy(update=strategy | {"drain_seconds": 0.05})
+    world.checks = [[a_check(69)]]
+    return await start(world)
+
+
+async def gates(start: Start) -> Rollout:
+    """Each is closed at first: two by a hook, one by a person."""
+    world = a_quick_world()
+    guards = {Gate.ROLLOUT: ("gate",), Gate.TRAFFIC_INCREASE: ("gate",)}
+    world.plan = world.plan.model_copy(update={"gates": guards, "approvals": (Gate.PROMOTION,)})
+    closed = HookAnswer(refusal="403 Forbidden")
+    world.hook_answers["gate"] = [closed, HookAnswer(), closed, HookAnswer(), closed]
+    rollout = await start(world)
+
+    async def approve() -> None:
+        await rollout.say("promote", Command(by="ann"))
+
+    world.when_told["Halt podinfo.test advancement waiting for promotion approval by a person"] = approve
+    return rollout
+
+
+async def rollback_hook(start: Start) -> Rollout:
+    """Silent at first."""
+    world = a_quick_world()
+    world.plan = world.plan.model_copy(update={"rollback": ("panic",)})
+    world.hook_answers["panic"] = [HookAnswer(refusal="403 Forbidden")] * 2
+    return await start(world)
+
+
 STORIES: tuple[Story, ...] = (
     promotion,
     rollback,
@@ -194,4 +235,8 @@ STORIES: tuple[Story, ...] = (
     failed_promotion,
     suspended,
     cancelled,
+    blue_green,
+    ab_test,
+    gates,
+    rollback_hook,
 )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,7 @@ from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
 from workflows.decide import Adopt, Block, Finalize, Finish, Gone, Reconcile, Rest, RollOut, Suspend, decide
 from workflows.effects import HookAnswer, Role
-from workflows.observation import AT_REST, PROMOTED, Observation, Phase, Revision, Status
+from workflows.observation import AT_REST, PROMOTED, Gate, Observation, Phase, Revision, Status, Strategy
 from workflows.state import Request
 from workflows.verdict import Answer, NoData, Objected, Passed, Unreadable
 from workflows.weights import ladder
@@ -117,6 +118,8 @@ class Script:
     skip_analysis: bool
     promotion_fails: bool
     """At the first time."""
+    plan: dict[str, Any]
+    """What else the plan asks for."""
     checks: list[list[Answer]]
     pre_rollout: list[HookAnswer]
     happenings: dict[int, str] = field(default_factory=dict)
@@ -171,6 +174,15 @@ HAPPENINGS: dict[str, Callable[[World, Rollout], Awaitable[None]]] = {
 }
 ANSWERS = st.sampled_from([100.0, 100.0, 69.0, NoData(), Unreadable(detail="refused"), Passed(), Objected(detail="no")])
 HOOK_ANSWERS = st.sampled_from([HookAnswer(), HookAnswer(refusal="no"), HookAnswer(refusal="refused", reached=False)])
+PLANS: list[dict[str, Any]] = [
+    {},
+    {"mirror": True},
+    {"promotion_step": 40, "drain_seconds": 0.01},
+    {"strategy": Strategy.AB_TESTING, "iterations": 2},
+    {"strategy": Strategy.BLUE_GREEN, "iterations": 2, "mirror": True},
+    {"gates": dict.fromkeys(Gate, ("acceptance-test",))},
+    {"approvals": tuple(Gate), "approval_seconds": 0.05, "approval_by_default": True},
+]
 SCRIPTS = st.builds(
     Script,
     step=st.sampled_from([20, 30, 50, 100]),
@@ -178,6 +190,7 @@ SCRIPTS = st.builds(
     unreadable_limit=st.sampled_from([0, 2]),
     skip_analysis=st.sampled_from([False] * 9 + [True]),
     promotion_fails=st.sampled_from([False, False, True]),
+    plan=st.sampled_from(PLANS),
     checks=st.lists(st.lists(ANSWERS, min_size=1, max_size=3), max_size=6),
     pre_rollout=st.lists(HOOK_ANSWERS, max_size=3),
     happenings=st.dictionaries(st.integers(1, LAST_CALL), st.sampled_from(sorted(HAPPENINGS)), max_size=5),
@@ -229,6 +242,7 @@ def a_world_of(script: Script) -> World:
         unreadable_limit=script.unreadable_limit,
         skip_analysis=script.skip_analysis,
         pre_rollout=("acceptance-test",),
+        **script.plan,
     )
     world.checks = [[a_check(answer) for answer in answers] for answers in script.checks]
     world.hook_answers["acceptance-test"] = list(script.pre_rollout)
