@@ -67,8 +67,8 @@ class Bootstrap:
             await self._bench.cluster.replace(self._bench.path(subject, name), kind.promoted(primary, target, template))
 
     async def _hold_by_finalizer(self, subject: Subject) -> None:
-        """`finalizer.flagger.app` is there if and only if `spec.revertOnDeletion`."""
-        wanted = bool(subject.canary.spec.revert_on_deletion)
+        """`finalizer.flagger.app` is there unless `spec.revertOnDeletion` is false."""
+        wanted = subject.canary.reverts
         path = CANARIES.path(subject.namespace, subject.canary.name)
         await amend(self._bench.cluster, path, lambda canary: with_finalizer(canary, wanted=wanted))
 

@@ -91,6 +91,8 @@ def status_patch(raw: Json, what: Report, at: str) -> Json | None:
     """What of the status changes; None when it says all this already."""
     status = raw.get("status") or {}
     wanted: Json = {"canaryWeight": what.weight, "failedChecks": what.failed_checks, "iterations": what.iterations}
+    if what.halt or "haltReason" in status:
+        wanted["haltReason"] = what.halt
     if what.phase:
         wanted["phase"] = what.phase.value
     if what.applied:

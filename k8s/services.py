@@ -28,12 +28,10 @@ async def ensure_apex_service(cluster: Cluster, canary: Canary, raw: Json, selec
 
 
 async def restore_apex_service(cluster: Cluster, canary: Canary, raw: Json, selector: Selector) -> None:
-    """Lead a Service that was taken over to the target again; one of ours is collected with its Canary."""
+    """Lead the Service to the target again; one of ours stays too, since the target's users call it by now."""
     path = SERVICES.path(canary.namespace, canary.apex_name)
-    current = await find(cluster, SERVICES, canary.namespace, canary.apex_name)
-    if current is None or is_owned_by(current, raw):
-        return
-    await amend(cluster, path, lambda service: _reselected(service, selector.canary))
+    if await find(cluster, SERVICES, canary.namespace, canary.apex_name):
+        await amend(cluster, path, lambda service: _handed_over(service, raw, selector.canary))
 
 
 class _Wanted(NamedTuple):
@@ -84,8 +82,15 @@ def _led_to(current: Json, selector: dict[str, str], ports: list[Json]) -> Json 
     return {"spec": {"selector": _replacing(spec.get("selector"), selector), "ports": wanted}}
 
 
-def _reselected(service: Json, selector: dict[str, str]) -> Json:
-    return {"spec": {"selector": _replacing(service["spec"].get("selector"), selector)}}
+def _handed_over(service: Json, canary: Json, selector: dict[str, str]) -> Json:
+    """Not collected with the Canary, and leading elsewhere."""
+    patch: Json = {"spec": {"selector": _replacing(service["spec"].get("selector"), selector)}}
+    if is_owned_by(service, canary):
+        owners = [
+            owner for owner in service["metadata"]["ownerReferences"] if owner["uid"] != canary["metadata"]["uid"]
+        ]
+        patch["metadata"] = {"ownerReferences": owners or None}
+    return patch
 
 
 def _replacing(old: dict[str, str] | None, new: dict[str, str]) -> dict[str, str | None]:

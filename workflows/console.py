@@ -211,6 +211,7 @@ class Console:
             failed_checks=state.failed_checks,
             iterations=state.iteration,
             condition=wording.condition(state.phase, state.names, state.halt),
+            halt=state.halt,
             applied=applied,
             promoted=promoted,
             generation=state.generation or None,

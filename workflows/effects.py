@@ -46,6 +46,8 @@ class Report(Record):
     iterations: int = 0
     condition: tuple[str, str] = ("Unknown", "")
     """Status and message of condition Promoted."""
+    halt: str = ""
+    """Why the last step did not advance."""
     applied: Revision | None = None
     promoted: Revision | None = None
     generation: int | None = None

@@ -47,6 +47,8 @@ class State(BaseModel):
     """Why the last step did not advance; empty when it did."""
     waiting: str = ""
     """What a wait still lacks."""
+    problem: str = ""
+    """Of a spec that was edited in the middle and makes no sense: told already."""
     gate: Gate | None = None
     """Where the release waits for a yes."""
     gate_since: datetime | None = None

@@ -151,8 +151,9 @@ class Vigil(Console):
             return
         if not seen.target_found and self.state.phase not in UNBORN:
             raise RollBack(wording.target_missing(self.state.canary, seen.problem))
-        if seen.problem:
+        if seen.problem and seen.problem != self.state.problem:
             self.say(seen.problem, warning=True)
+        self.state.problem = seen.problem
         if seen.revision and seen.revision != self.state.revision:
             raise Superseded(seen.revision)
 

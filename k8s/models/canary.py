@@ -135,8 +135,8 @@ class CanarySpec(ApiModel):
     """How long pods may go without progress before the release is rolled back, seconds; 600 when absent."""
     skip_analysis: bool = False
     """Whether releases are promoted without analysis."""
-    revert_on_deletion: bool = False
-    """Whether the target serves on its own again when the Canary is deleted."""
+    revert_on_deletion: bool | None = None
+    """Whether the target serves on its own again when the Canary is deleted; true when absent, unlike Flagger's."""
     suspend: bool = False
     """Whether nothing is done for now; traffic and workloads stay as they are."""
 
@@ -189,6 +189,11 @@ class Canary(ApiModel):
     def canary_service(self) -> str:
         """Of the Service that leads to the canary."""
         return f"{self.apex_name}-canary"
+
+    @property
+    def reverts(self) -> bool:
+        """Whether a deletion hands the traffic back first: unless the spec says no, since the target is at zero."""
+        return self.spec.revert_on_deletion is not False
 
     @property
     def strategy(self) -> Strategy:

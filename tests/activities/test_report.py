@@ -111,9 +111,9 @@ def test_twice(before: Report, report: Report) -> None:
 @given(before=REPORTS, report=REPORTS)
 def test_what_is_left_alone(before: Report, report: Report) -> None:
     """None leaves a field as it was; foreign fields are never touched."""
-    former = patched({}, before, THEN) | {"sessionAffinityCookie": "a=b", "haltReason": "x"}
+    former = patched({}, before, THEN) | {"sessionAffinityCookie": "a=b", "lastTrackedRevision": "x"}
     after = patched(former, report)
-    assert (after["sessionAffinityCookie"], after["haltReason"]) == ("a=b", "x")
+    assert (after["sessionAffinityCookie"], after["lastTrackedRevision"]) == ("a=b", "x")
     for field, given_field in (
         ("lastAppliedSpec", report.applied),
         ("lastPromotedSpec", report.promoted),
@@ -200,6 +200,13 @@ async def test_repeated_activity(api: ApiServer, bench: Bench) -> None:
     await reported(bench, a_report(notes=(NOTE,)))
     assert api.objects == world
     assert len(world) == 2
+
+
+def test_halt_reason() -> None:
+    """Why the last step did not advance; empty once one did."""
+    halted = patched({}, a_report(halt="success rate 69.00% < 99%"), THEN)
+    assert halted["haltReason"] == "success rate 69.00% < 99%"
+    assert patched(halted, a_report())["haltReason"] == ""
 
 
 async def test_refused_event(api: ApiServer, bench: Bench) -> None:

@@ -40,10 +40,11 @@ OWN_SERVICE = {
 }
 
 
-def reverting(namespace: str, *steps: int, on: bool = True) -> Json:
-    """A Canary that gives back what it took."""
+def reverting(namespace: str, *steps: int, on: bool | None = True) -> Json:
+    """A Canary that gives back what it took, that does not, or that does not say."""
     canary = unchecked(namespace, *steps)
-    canary["spec"]["revertOnDeletion"] = on
+    if on is not None:
+        canary["spec"]["revertOnDeletion"] = on
     return canary
 
 
@@ -129,9 +130,9 @@ async def reverted(stage: Stage) -> Tale:
 
 
 async def reverted_in_the_middle(stage: Stage) -> Tale:
-    """The Canary is deleted while a release climbs its steps."""
+    """A Canary that does not say is deleted while a release climbs its steps."""
     namespace = "final-middle"
-    async with a_canary(stage, namespace, reverting(namespace, *range(10, 100, 10))) as scene:
+    async with a_canary(stage, namespace, reverting(namespace, *range(10, 100, 10), on=None)) as scene:
         await scene.release("6.0.1")
         await scene.until(lambda: scene.watcher.weight >= 20, "weight 20")
         return await gone(scene)
@@ -183,9 +184,10 @@ async def test_reverted_target_serves(stories: Stories[Tale], story: str) -> Non
     assert_in_order(tale.texts, [r"Terminating canary podinfo\..*", r"Terminated canary podinfo\..*"])
 
 
-async def test_own_service_leads_to_the_target_again(stories: Stories[Tale]) -> None:
-    """It was taken over, and is given back with the selector it had."""
-    tale = await stories.told("reverted")
+@pytest.mark.parametrize("story", ["reverted", "reverted_in_the_middle"])
+async def test_service_leads_to_the_target_again(stories: Stories[Tale], story: str) -> None:
+    """Whether it was there before, or was made for the Canary: by now it has users."""
+    tale = await stories.told(story)
     assert tale.selector == {"app": NAME}
     assert "service/podinfo" in tale.left
 
@@ -262,7 +264,7 @@ async def asides(stage: Stage) -> AsyncIterator[Stories[Any]]:
 
 
 async def test_the_finalizer_follows_the_field(asides: Stories[Any]) -> None:
-    """It is there if and only if revertOnDeletion is true; other finalizers stay."""
+    """It is there unless revertOnDeletion is false; other finalizers stay."""
     assert await asides.told("toggled") == [[FINALIZER], [FOREIGN], [FOREIGN, FINALIZER]]
 
 

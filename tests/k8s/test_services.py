@@ -93,11 +93,12 @@ async def test_restoring(api: ApiServer, cluster: Cluster) -> None:
         assert service["spec"]["selector"] == {"app": "podinfo"}
 
 
-async def test_own_apex_is_not_restored(api: ApiServer, cluster: Cluster) -> None:
-    """One that we made goes with the Canary, and one that is gone is not missed."""
+async def test_own_apex_is_handed_over(api: ApiServer, cluster: Cluster) -> None:
+    """One that we made stays for its users when the Canary goes; one that is gone is not missed."""
     await restore_apex_service(cluster, CANARY, RAW, APP)
     await ensure_apex_service(cluster, CANARY, RAW, APP)
     await restore_apex_service(cluster, CANARY, RAW, APP)
     service = api.read(APEX)
     assert service
-    assert service["spec"]["selector"] == {"app": "podinfo-primary"}
+    assert service["spec"]["selector"] == {"app": "podinfo"}
+    assert not service["metadata"].get("ownerReferences")
