@@ -27,6 +27,7 @@ from workflows.observation import CanaryRef, Revision
 
 PREVIOUS_SUFFIX = "-primary-previous"
 RECORD = "previous.json"
+FOREIGN = "unknown"
 
 
 class Promote:
@@ -114,15 +115,24 @@ class Promote:
         path = self._bench.path(subject, subject.canary.primary_name)
         primary = await self._bench.cluster.get(path)
         record = await self._kept(subject)
-        if record and record.get("successor") == mark_of(subject.target.template(primary)):
+        running, restored = mark_of(subject.target.template(primary)), ""
+        if record and record.get("successor") == running:
             await self._restore_configs(subject, record["configs"])
             await self._bench.cluster.replace(path, subject.target.promoted(primary, primary, record["template"]))
-        return Undone(serving=is_serving(primary))
+            restored = former_hash(record)
+        elif record and running is not None and mark_of(record["template"]) == running:
+            restored = former_hash(record)  # by an attempt before this one
+        return Undone(serving=is_serving(primary), restored=restored)
 
     async def _restore_configs(self, subject: Subject, configs: dict[str, Json]) -> None:
         for id_, content in configs.items():
             kind, name = id_.split("/", 1)
             await put_copy(self._bench, subject, resource_of(ConfigRef(kind, name)), name, content)
+
+
+def former_hash(record: Json) -> str:
+    """Template hash of the revision that was kept; a placeholder for one that another controller promoted."""
+    return (mark_of(record["template"]) or FOREIGN).partition(".")[0]
 
 
 def previous_name(subject: Subject) -> str:

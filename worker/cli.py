@@ -19,7 +19,7 @@ from k8s.errors import ClusterError, Unavailable
 from worker.health import CannotListen
 from worker.logs import configure_logs
 from worker.settings import WrongSetting, load_settings
-from worker.steer import steer
+from worker.steer import steer, undo
 from worker.temporal import TemporalUnfit
 from worker.views import Format, show_history, show_status
 from workflows.steering import Verb
@@ -136,6 +136,17 @@ def resume(
     Example: `serinus resume podinfo -n test`
     """
     run(steer(Verb.RESUME, namespace, name, by=by, reason=reason, revision=revision))
+
+
+@app.command(name="undo")
+def undo_promotion(name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "") -> None:
+    """Give the primary of a canary at rest the revision it ran before the last promotion, without analysis.
+
+    The target keeps its template; the next change of it is rolled out as usual.
+
+    Example: `serinus undo podinfo -n test --reason "orders are lost"`
+    """
+    run(undo(namespace, name, by=by, reason=reason))
 
 
 @app.command()

@@ -2,13 +2,16 @@
 
 from rich.console import Console
 from rich.markup import escape
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from worker.temporal import connect, workflow_id
+from worker.settings import load_settings
+from worker.temporal import WORKFLOW, connect, workflow_id
 from workflows.observation import CanaryRef
+from workflows.state import Ending, Request
 from workflows.steering import Command, Reply, Verb
+from workflows.wording import UNDONE
 
 DONE, REFUSED = 0, 1
 
@@ -19,12 +22,44 @@ async def steer(verb: Verb, namespace: str, name: str, *, by: str, reason: str, 
     command = Command(by=by, reason=reason, revision=revision)
     try:
         reply = await send(verb, canary, command)
-    except NotFollowed as refused:
-        Console(stderr=True, highlight=False).print(f"[red]refused:[/red] {escape(str(refused))}", soft_wrap=True)
-        return REFUSED
+    except NotFollowed as error:
+        return refused(str(error))
     said = f"canary {canary}: {reply.message} (phase {reply.phase}, weight {reply.weight})"
     console.print(escape(said), soft_wrap=True)
     return DONE
+
+
+async def undo(namespace: str, name: str, *, by: str, reason: str) -> int:
+    """Give a canary at rest the revision it ran before, and wait for its primary; returns the exit code."""
+    client, canary = await connect(), CanaryRef(namespace=namespace, name=name)
+    settings = load_settings().temporal
+    try:
+        if (await client.get_workflow_handle(workflow_id(canary)).describe()).status is WorkflowExecutionStatus.RUNNING:
+            return refused(f"cannot undo: a rollout of {canary} is under way; abort brings the primary's revision back")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    handle = await client.start_workflow(
+        WORKFLOW,
+        Request(canary=canary, visibility=settings.search_attributes),
+        id=workflow_id(canary),
+        task_queue=settings.task_queue,
+        start_signal="undo",
+        start_signal_args=[Command(by=by, reason=reason)],
+        static_summary=f"canary {canary}",
+        result_type=Ending,
+    )
+    ending: Ending = await handle.result()
+    if not ending.reason.startswith(UNDONE):
+        return refused(ending.reason or f"cannot undo: canary {canary} is {ending.phase or 'not there'}")
+    Console(highlight=False).print(escape(f"canary {canary}: {ending.reason}"), soft_wrap=True)
+    return DONE
+
+
+def refused(why: str) -> int:
+    """Say so; returns the exit code."""
+    Console(stderr=True, highlight=False).print(f"[red]refused:[/red] {escape(why)}", soft_wrap=True)
+    return REFUSED
 
 
 class NotFollowed(Exception):

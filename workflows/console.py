@@ -65,6 +65,14 @@ class Console:
         """As the update."""
         self._signalled(Verb.RESUME, command)
 
+    @workflow.signal(name="undo", description="At rest: give the primary the revision it ran before, without analysis.")
+    def undo_signal(self, command: Command | None = None) -> None:
+        """Sent with start, since a canary at rest has no run; a rollout under way is aborted instead."""
+        if self.state.phase in STEERABLE:
+            workflow.logger.warning("signal_refused", extra={"verb": "undo", "why": "a rollout is under way"})
+            return
+        self.state.steering.undo = command or Command()
+
     @workflow.update(name="promote", description="Promote the canary without further analysis.")
     def promote_update(self, command: Command) -> Reply:
         """Answers what will happen; refused with the reason."""

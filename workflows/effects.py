@@ -175,6 +175,8 @@ class Undone(Record):
 
     serving: bool
     """At least one pod of the primary is available, so traffic may go there at once."""
+    restored: str = ""
+    """Template hash of what the primary runs again; empty when nothing was kept to go back to."""
 
 
 # -- how long, how often --------------------------------------------------------------------------------------------

@@ -83,7 +83,10 @@ class CanaryRollout(Upkeep):
 
     async def _look_and_move(self) -> bool:
         self.changed = False
-        return await self._make(decide(await self._observe()))
+        move, undo = decide(await self._observe()), self.state.steering.undo
+        if isinstance(move, Rest) and undo:
+            return await self._undo(undo)
+        return await self._make(move)
 
     async def _make(self, move: Move) -> bool:
         """Make one move; True when nothing is left to do."""

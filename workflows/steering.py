@@ -45,6 +45,8 @@ class Steering(BaseModel):
     pause: Command | None = None
     approval: Command | None = None
     """For the gate at which the rollout waits."""
+    undo: Command | None = None
+    """For a canary at rest: back to what was promoted before."""
 
 
 STEERABLE = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})

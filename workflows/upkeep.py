@@ -13,7 +13,8 @@ from workflows import effects, wording
 from workflows.effects import Role, Scale, Wait
 from workflows.gates import Gatekeeper
 from workflows.interruptions import NotReady, Superseded
-from workflows.observation import AT_REST, Phase
+from workflows.observation import AT_REST, Phase, Revision
+from workflows.steering import Command
 
 
 class Upkeep(Gatekeeper):
@@ -70,6 +71,25 @@ class Upkeep(Gatekeeper):
         waiting.cancel()
         with suppress(asyncio.CancelledError, ActivityError):
             await waiting
+
+    async def _undo(self, command: Command) -> bool:
+        """The primary runs what it ran before the last promotion; the target keeps its template. At rest afterwards."""
+        state = self.state
+        state.steering.undo = None
+        undone = await effects.undo_promotion(state.canary)
+        if not undone.restored:
+            sentence = wording.nothing_to_undo(state.canary)
+            await self._say_and_report(sentence, warning=True)
+            state.halt = sentence  # for whoever asked, not for the condition
+            return True
+        state.phase, state.halt = Phase.FAILED, wording.undone(state.names, command.by, command.reason)
+        self.say(state.halt, warning=True)
+        await effects.report(self.report(promoted=Revision(template=undone.restored)))
+        try:
+            await self._await_ready(Role.PRIMARY)
+        except NotReady as lacking:
+            await self._say_and_report(wording.primary_not_ready(state.names, str(lacking)), warning=True)
+        return True
 
     async def _block(self, problem: str) -> None:
         """Say it once; the operator starts a new run when something changes."""

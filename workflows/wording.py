@@ -306,6 +306,19 @@ def _because(reason: str) -> str:
     return f": {reason}" if reason else ""
 
 
+UNDONE = "Undo the promotion of"
+
+
+def undone(names: Names, by: str, reason: str) -> str:
+    """A person brought back what was promoted before (Serinus only)."""
+    return f"{UNDONE} {names.target}.{names.namespace}{_by(by)}{_because(reason)}"
+
+
+def nothing_to_undo(canary: CanaryRef) -> str:
+    """Only the promotion that came last can be undone, and only once (Serinus only)."""
+    return f"Nothing to undo for {canary}: what its primary ran before the last promotion is not kept"
+
+
 # -- the condition Promoted -----------------------------------------------------------------------------------------
 
 CONDITIONS = {

@@ -54,6 +54,9 @@ def primary_of(number: int) -> Json:
     return primary_template(a_version(number), APP, a_revision(number).configs)
 
 
+FORMER = a_revision(1).template
+
+
 @pytest.fixture
 def promotion(bench: Bench) -> Promote:
     """The activities under test."""
@@ -195,13 +198,13 @@ async def test_undoing(api: ApiServer, promotion: Promote) -> None:
     """Template and configs are as before; a second time there is nothing to do."""
     await at_rest(api)
     await promoted(promotion)
-    assert await undone(promotion) == Undone(serving=True)
+    assert await undone(promotion) == Undone(serving=True, restored=FORMER)
     copy = api.read(COPY)
     assert copy
     assert template_at(api) == primary_of(1)
     assert copy["data"] == settings(1)["data"]
     version = api.version
-    assert await undone(promotion) == Undone(serving=True)
+    assert await undone(promotion) == Undone(serving=True, restored=FORMER)
     assert api.version == version
 
 
@@ -222,7 +225,7 @@ async def test_serving(api: ApiServer, promotion: Promote) -> None:
     await promoted(promotion)
     broken = a_deployment("podinfo-primary", template=primary_of(2), status={"availableReplicas": 0})
     await api.put(PRIMARY, broken)
-    assert await undone(promotion) == Undone(serving=False)
+    assert await undone(promotion) == Undone(serving=False, restored=FORMER)
 
 
 async def test_nothing_kept(api: ApiServer, promotion: Promote) -> None:

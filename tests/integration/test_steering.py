@@ -88,6 +88,8 @@ async def paused_and_promoted(stage: Stage) -> Ranning:
         ran["too late"] = await run(stage, "serinus", "abort", *whom)
         ran["history"] = await run(stage, "serinus", "history", *whom, "-o", "json")
         ran["history table"] = await run(stage, "serinus", "history", *whom)
+        ran["undo"] = await run(stage, "serinus", "undo", *whom, "--reason", "orders are lost")
+        ran["undone image"] = Ran(0, scene.watcher.image(f"{NAME}-primary"), scene.watcher.phase)
         return ran
 
 
@@ -187,6 +189,16 @@ async def test_history_lists_every_run(commands: Stories[Ranning]) -> None:
     assert [release["state"] for release in releases] == ["Succeeded", "Initialized"]
     assert releases[0]["revision"] != releases[1]["revision"]
     assert len(ran["history table"].out.splitlines()) == 1 + len(releases)
+
+
+async def test_undo_brings_back_what_was_promoted_before(commands: Stories[Ranning]) -> None:
+    """Without analysis, and the condition says who did it and why."""
+    ran = await commands.told("steering")
+    assert ran["undo"].code == 0
+    said = "Undo the promotion of podinfo.steer-cli by ann: orders are lost"
+    assert ran["undo"].out == f"canary podinfo.steer-cli: {said}\n"
+    assert ran["undone image"].out.endswith(":6.0.0")
+    assert ran["undone image"].err == "Failed"
 
 
 @pytest.mark.parametrize(

@@ -276,8 +276,9 @@ class World:
     async def undo_promotion(self, ref: CanaryRef) -> Undone:  # noqa: ARG002 - there is one canary
         """The former template serves again."""
         await self._enter("undo_promotion")
+        restored = "" if self.primary == self.former else self.former.template
         self.primary, self.primary_available = self.former, self.primary_serves_after_undo
-        return Undone(serving=self.primary_available)
+        return Undone(serving=self.primary_available, restored=restored)
 
     @activity.defn(name=Activity.REPORT)
     async def report(self, what: Report) -> None:

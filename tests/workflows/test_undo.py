@@ -1,0 +1,65 @@
+"""Back to what was promoted before, without analysis, while the canary is at rest."""
+
+from tests.builders import CANARY, NAMES, NEW, NEWER, OLD, a_status
+from tests.workflows.conftest import Start
+from tests.workflows.handle import Rollout
+from tests.workflows.scenario import World
+from workflows.observation import Phase
+from workflows.state import State
+from workflows.steering import Command, Steering
+
+COMMAND = Command(by="ann", reason="orders are lost")
+UNDONE = "Undo the promotion of podinfo.test by ann: orders are lost"
+
+
+def a_promoted_world() -> World:
+    """NEW was promoted after OLD."""
+    world = World()
+    world.primary, world.former = NEW, OLD
+    world.status = a_status(applied=NEW.template, promoted=NEW.template)
+    return world
+
+
+async def undoing(start: Start, world: World) -> Rollout:
+    """As if the signal had come with the start."""
+    return await start(world, State(canary=CANARY, names=NAMES, steering=Steering(undo=COMMAND)))
+
+
+async def test_undo(start: Start) -> None:
+    """The primary runs the former revision, the status says why, and the target is not rolled out again."""
+    world = a_promoted_world()
+
+    ending = await (await undoing(start, world)).result()
+
+    assert world.events == [UNDONE]
+    assert (world.primary, world.target) == (OLD, NEW)
+    assert (world.status.phase, world.status.promoted, world.status.applied) == (
+        Phase.FAILED,
+        OLD.template,
+        NEW.template,
+    )
+    assert (ending.phase, ending.reason) == (Phase.FAILED, UNDONE)
+    assert world.calls == ["observe", "undo_promotion", "report", "await_primary"]
+
+
+async def test_nothing_to_undo(start: Start) -> None:
+    """What ran before is not kept any more."""
+    world = a_promoted_world()
+    world.former = NEW
+
+    ending = await (await undoing(start, world)).result()
+
+    assert ending.phase is Phase.SUCCEEDED
+    assert ending.reason.startswith("Nothing to undo for podinfo.test")
+
+
+async def test_a_rollout_goes_before_an_undo(start: Start) -> None:
+    """The target changed meanwhile: the newer revision is analysed, and the wish is void."""
+    world = a_promoted_world()
+    world.target = NEWER
+
+    ending = await (await undoing(start, world)).result()
+
+    assert ending.phase is Phase.SUCCEEDED
+    assert world.primary == NEWER
+    assert "undo_promotion" not in world.calls
