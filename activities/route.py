@@ -2,8 +2,11 @@
 
 from temporalio import activity
 
-from activities.bench import Bench
+from activities.bench import Bench, Subject
+from activities.cookies import cookies_patch
 from activities.report import Reporter
+from k8s.apply import amend
+from k8s.resources import CANARIES
 from k8s.routers.base import Split
 from workflows.effects import Activity, Route
 
@@ -18,7 +21,16 @@ class RouteTraffic:
     @activity.defn(name=Activity.ROUTE)
     async def route(self, order: Route) -> None:
         """Set the weights in one request, then report."""
-        subject = await self._bench.load(order.canary)
+        subject = await self._with_cookies(await self._bench.load(order.canary), order.weight)
         split = Split(order.weight, mirrored=order.mirrored)
         await subject.router.set(self._bench.cluster, subject.canary, subject.raw, split)
         await self._reporter.report(order.report)
+
+    async def _with_cookies(self, subject: Subject, weight: int) -> Subject:
+        """The cookies are in the status before a route has them: a second try finds them, and makes no others."""
+        affinity = subject.canary.spec.analysis.session_affinity
+        if affinity is None:
+            return subject
+        path = CANARIES.path(subject.namespace, subject.canary.name, "status")
+        raw = await amend(self._bench.cluster, path, lambda canary: cookies_patch(canary, affinity, weight))
+        return self._bench.subject(raw)

@@ -122,7 +122,7 @@ class SessionAffinity(ApiModel):
     cookie_name: str
     """The name of the cookie of users on the canary."""
     primary_cookie_name: str | None = None
-    """The name of the cookie of users on the primary; they are not kept there when absent."""
+    """The name of the cookie of users on the primary; that of cookieName with -primary when absent."""
     max_age: int = DAY_SECONDS
     """How long the canary's cookie lives, seconds."""
     domain: str | None = None
@@ -137,6 +137,11 @@ class SessionAffinity(ApiModel):
     """The SameSite attribute of the cookie."""
     secure: bool = False
     """Whether the cookie is sent over https only."""
+
+    @property
+    def primary_cookie(self) -> str:
+        """The name of the cookie of users on the primary."""
+        return self.primary_cookie_name or f"{self.cookie_name}-primary"
 
 
 class Analysis(ApiModel):

@@ -2,13 +2,15 @@
 
 from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1
 from k8s.routers.base import Router, UnfitRoute
-from k8s.routers.gatewayapi import GatewayApiRouter
+from k8s.routers.gatewayapi.router import GatewayApiRouter
+from k8s.routers.kubernetes import KubernetesRouter
 
 ROUTERS: dict[str, Router] = {
     "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
     "gatewayapi:v1beta1": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
+    "kubernetes": KubernetesRouter(),
     # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.
-    "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
+    "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1, by_linkerd=True),
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.resources import CANARIES, HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, Resource
 from k8s.routers.base import Split
-from k8s.routers.gatewayapi import GatewayApiRouter
+from k8s.routers.gatewayapi.router import GatewayApiRouter
 from playground.stage import Stage
 from tests.integration.scenario import (
     NAME,
@@ -56,6 +56,12 @@ class Rig:
     async def set(self, weight: int, cluster: Cluster | None = None) -> None:
         """As at a step."""
         await self.router.set(cluster or self.cluster, self.canary, self.raw, Split(weight))
+
+    def with_spec(self, **spec: Json) -> "Rig":
+        """The Canary with these parts of its spec replaced, and cookies in its status."""
+        status = {"sessionAffinityCookie": "side=abc", "primarySessionAffinityCookie": "side-primary=def"}
+        raw = {**self.raw, "spec": {**self.raw["spec"], **spec}, "status": status}
+        return replace(self, raw=raw, canary=load_canary(raw))
 
     async def get(self) -> Split | None:
         """What the cluster says."""
@@ -125,26 +131,55 @@ async def test_it_is_made_once(rig: Rig) -> None:
     assert first["metadata"]["ownerReferences"][0]["uid"] == rig.raw["metadata"]["uid"]
 
 
-async def test_weights_are_set_and_read(rig: Rig) -> None:
-    """In percent, summing to 100; the same weight again changes nothing."""
-    await rig.initialize()
-    for weight in (5, 100, 0, 40):
-        await rig.set(weight)
-        assert await rig.get() == Split(weight)
-    before = await rig.route()
-    await rig.set(40)
-    assert substance(await rig.route()) == substance(before)
+EVERYTHING: Json = {
+    "port": 9898,
+    "gatewayRefs": [{"name": "public"}],
+    "hosts": ["podinfo.example.com"],
+    "match": [
+        {"uri": {"prefix": "/api"}, "method": {"exact": "GET"}, "headers": {"x-a": {"exact": "1"}}},
+        {"uri": {"regex": "/v[0-9]+"}, "queryParams": {"q": {"regex": "a.*"}}},
+    ],
+    "rewrite": {"uri": "/new", "authority": "example.com"},
+    "headers": {
+        "request": {"add": {"x-b": "1"}, "set": {"x-c": "2"}, "remove": ["x-d"]},
+        "response": {"remove": ["server"]},
+    },
+    "mirror": [
+        {"backendRef": {"name": "audit", "port": 80}, "fraction": {"numerator": 5}},
+        {"backendRef": {"name": "log", "port": 80}, "percent": 3},
+    ],
+    "corsPolicy": {
+        "allowOrigin": ["https://a.example"],
+        "allowMethods": ["GET"],
+        "allowHeaders": ["x-a"],
+        "exposeHeaders": ["x-b"],
+        "maxAge": "24h",
+        "allowCredentials": True,
+    },
+    "timeout": "15s",
+    "backendTimeout": "5s",
+}
+COMMON: Json = {"interval": "30s", "threshold": 5}
+MATCH: Json = [{"headers": {"x-canary": {"exact": "insider"}}}, {"queryParams": {"v": {"exact": "2"}}}]
+ANALYSES = {
+    "weights": {"stepWeight": 10, "mirror": True, "mirrorWeight": 25},
+    "ab-testing": {"iterations": 5, "match": MATCH},
+    "affinity": {"stepWeight": 10, "sessionAffinity": {"cookieName": "side", "path": "/", "secure": True}},
+}
 
 
-async def test_initializing_keeps_the_weights(rig: Rig) -> None:
-    """An edit of the spec in the middle of a rollout brings the attachment, and moves no traffic."""
+@pytest.mark.parametrize("analysis", list(ANALYSES))
+async def test_the_definition_knows_all_that_is_written(rig: Rig, analysis: str) -> None:
+    """Every field in each strategy; nothing of it is dropped, and what is read back is what would be written."""
+    rig = rig.with_spec(service=EVERYTHING, analysis=COMMON | ANALYSES[analysis])
+    assert rig.router.problem(rig.canary) == ""
     await rig.initialize()
-    await rig.set(30)
-    service = rig.raw["spec"]["service"] | {"hosts": ["podinfo.example.com"]}
-    edited = load_canary(rig.raw | {"spec": rig.raw["spec"] | {"service": service}})
-    await rig.router.initialize(rig.cluster, edited, rig.raw)
-    assert (await rig.route())["spec"]["hostnames"] == ["podinfo.example.com"]
-    assert await rig.get() == Split(30)
+    for split in (Split(0, mirrored=analysis == "weights"), Split(30)):
+        await rig.router.set(rig.cluster, rig.canary, rig.raw, split)
+        assert await rig.get() == split
+        before = await rig.route()
+        await rig.initialize()
+        assert (await rig.route())["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 async def test_a_concurrent_edit_survives(rig: Rig) -> None:
@@ -158,43 +193,43 @@ async def test_a_concurrent_edit_survives(rig: Rig) -> None:
 
 
 async def test_what_others_wrote_survives(rig: Rig) -> None:
-    """Annotations, rules of their own, and filters and time-outs in ours."""
+    """Annotations, and rules that lead elsewhere."""
     await rig.initialize()
     rules = (await rig.route())["spec"]["rules"]
     theirs = {
         "matches": [{"path": {"type": "Exact", "value": "/static"}}],
         "backendRefs": [{"group": "", "kind": "Service", "name": "cdn", "port": 80, "weight": 1}],
     }
-    header = {"name": "x-seen", "value": "yes"}
-    rules[0]["filters"] = [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [header]}}]
-    rules[0]["timeouts"] = {"request": "5s"}
     await rig.cluster.merge(rig.path, {"metadata": {"annotations": NOTE}, "spec": {"rules": [theirs, *rules]}})
     await rig.set(15)
     await rig.initialize()
     route = await rig.route()
     assert route["metadata"]["annotations"].items() >= NOTE.items()
     assert route["spec"]["rules"][0] == theirs
-    assert route["spec"]["rules"][1]["filters"] == rules[0]["filters"]
-    assert route["spec"]["rules"][1]["timeouts"] == {"request": "5s"}
     assert await rig.get() == Split(15)
 
 
-async def test_a_deleted_route_is_made_again(rig: Rig) -> None:
-    """With the weight that is wanted."""
+async def test_only_backends_of_a_users_route_change(rig: Rig) -> None:
+    """By the annotation; and in the end the route is as it was."""
+    rule = {
+        "matches": [{"path": {"type": "Exact", "value": "/api"}}],
+        "filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}],
+    }
+    led = {"timeouts": {"request": "5s"}, "backendRefs": [{"name": NAME, "port": 9898}]}
+    spec = {"parentRefs": [{"name": "theirs"}], "rules": [rule, led]}
+    await rig.cluster.create(rig.resource.path("router"), rig.resource.header("router", NAME) | {"spec": spec})
+    theirs = substance(await rig.route())["spec"]
+    raw = rig.raw | {"metadata": rig.raw["metadata"] | {"annotations": {"serinus.dev/http-route": "backendRefs"}}}
+    rig = replace(rig, raw=raw, canary=load_canary(raw))
     await rig.initialize()
+    await rig.set(40)
+    assert await rig.get() == Split(40)
+    changed = (await rig.route())["spec"]
+    assert (changed["parentRefs"], changed["rules"][0]) == (theirs["parentRefs"], theirs["rules"][0])
+    assert changed["rules"][1]["timeouts"] == {"request": "5s"}
+    await rig.router.finalize(rig.cluster, rig.canary, rig.raw)
+    assert substance(await rig.route())["spec"] == theirs
     await rig.cluster.delete(rig.path)
-    assert await rig.get() is None
-    await rig.set(35)
-    assert await rig.get() == Split(35)
-
-
-async def test_rules_without_both_services_are_replaced(rig: Rig) -> None:
-    """Somebody led the route elsewhere: the next step leads the traffic again."""
-    await rig.initialize()
-    await rig.cluster.merge(rig.path, {"spec": {"rules": [{"backendRefs": [{"name": "other", "port": 80}]}]}})
-    assert await rig.get() is None
-    await rig.set(10)
-    assert await rig.get() == Split(10)
 
 
 async def test_finalizing_deletes_only_ours(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""The HTTPRoute: what is refused, which weights it has, and that only those are changed."""
+"""The HTTPRoute as an object: what is read from it, and what of it is changed, its owner's and others'."""
 
 from copy import deepcopy
 from typing import Any
@@ -12,17 +12,18 @@ from k8s.client import Cluster
 from k8s.models.loading import load_canary
 from k8s.resources import HTTP_ROUTES_V1
 from k8s.routers.base import Split, UnfitRoute
-from k8s.routers.gatewayapi import GatewayApiRouter, is_accepted, pair
-from k8s.routers.registry import router_for
+from k8s.routers.gatewayapi.fit import lost_in
+from k8s.routers.gatewayapi.obstacle import is_accepted
+from k8s.routers.gatewayapi.router import GatewayApiRouter
 from tests.api_server import ApiServer, status
-from tests.objects import a_canary, a_model, a_service
+from tests.objects import a_canary, a_service, an_analysis
 
 Json = dict[str, Any]
 ROUTER = GatewayApiRouter(HTTP_ROUTES_V1)
 RAW = a_canary()
 CANARY = load_canary(RAW)
 PATH = HTTP_ROUTES_V1.path("test", "podinfo")
-NAMES = {"podinfo-primary": 0, "podinfo-canary": 0}
+USERS_OWN = a_canary(metadata={"annotations": {"serinus.dev/http-route": "backendRefs"}})
 
 
 def backends(primary: int | None, canary: int | None) -> list[Json]:
@@ -33,26 +34,11 @@ def backends(primary: int | None, canary: int | None) -> list[Json]:
 
 def a_route(*rules: Json, **status_fields: Any) -> Json:
     """A route with these rules."""
-    return {"metadata": {"generation": 7}, "spec": {"rules": list(rules)}, "status": status_fields}
-
-
-@pytest.mark.parametrize(
-    ("service", "problem"),
-    [
-        (a_service(), ""),
-        (None, "GatewayRefs must be specified when using Gateway API as a provider."),
-        (a_service(gatewayRefs=[]), "GatewayRefs must be specified when using Gateway API as a provider."),
-        (a_service(timeout="5s"), "spec.service.timeout: not supported by provider gatewayapi yet; remove it"),
-        (a_service(rewrite={"uri": "/"}), "spec.service.rewrite: not supported by provider gatewayapi yet; remove it"),
-        (
-            a_service(corsPolicy={"a": 1}),
-            "spec.service.corsPolicy: not supported by provider gatewayapi yet; remove it",
-        ),
-    ],
-)
-def test_problem(service: Json | None, problem: str) -> None:
-    """What would be ignored is refused with its field."""
-    assert ROUTER.problem(a_model(service=service)) == problem
+    return {
+        "metadata": {"name": "podinfo", "namespace": "test", "generation": 7},
+        "spec": {"rules": list(rules)},
+        "status": status_fields,
+    }
 
 
 @pytest.mark.parametrize(
@@ -73,22 +59,6 @@ def test_accepted(condition: Json, *, accepted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "count"),
-    [
-        ({"backendRefs": backends(100, 0)}, 2),
-        ({"backendRefs": [*backends(100, 0), {"name": "audit"}]}, 2),
-        ({"backendRefs": backends(100, 0)[:1]}, 0),
-        ({"backendRefs": [{"name": "other"}]}, 0),
-        ({"backendRefs": None}, 0),
-        ({}, 0),
-    ],
-)
-def test_pair(rule: Json, count: int) -> None:
-    """A rule counts when it names both Services."""
-    assert len(pair(rule, NAMES)) == count
-
-
-@pytest.mark.parametrize(
     ("rules", "canary"),
     [
         ([{"backendRefs": backends(90, 10)}], 10),
@@ -97,14 +67,33 @@ def test_pair(rule: Json, count: int) -> None:
         ([{"backendRefs": backends(0, 0)}], None),
         ([{"backendRefs": backends(100, 0)}, {"backendRefs": backends(70, 30)}], 30),
         ([{"backendRefs": backends(70, 30)}, {"backendRefs": [{"name": "other"}]}], 30),
+        ([{"backendRefs": [*backends(60, 20), {"name": "audit", "weight": 20}]}], 20),
+        ([{"backendRefs": [{**ref, "namespace": "other"} for ref in backends(70, 30)]}], None),
         ([], None),
     ],
-    ids=["percent", "shares", "defaults", "nobody", "last wins", "others' rules", "no rules"],
+    ids=[
+        "percent",
+        "shares",
+        "defaults",
+        "nobody",
+        "last wins",
+        "others' rules",
+        "a third backend",
+        "others' Services",
+        "no rules",
+    ],
 )
 async def test_weights(api: ApiServer, cluster: Cluster, rules: list[Json], canary: int | None) -> None:
     """Read as shares, from the last rule that names both."""
     await api.put(PATH, a_route(*rules))
     assert await ROUTER.get(cluster, CANARY) == (None if canary is None else Split(canary))
+
+
+def rules_at(api: ApiServer) -> list[Json]:
+    """The rules as they are now."""
+    route = api.read(PATH)
+    assert route
+    return list(route["spec"]["rules"])
 
 
 async def test_creating(api: ApiServer, cluster: Cluster) -> None:
@@ -149,25 +138,216 @@ async def test_edited_attachment(api: ApiServer, cluster: Cluster) -> None:
     assert await ROUTER.get(cluster, CANARY) == Split(30)
 
 
-async def test_only_weights_change(api: ApiServer, cluster: Cluster) -> None:
-    """Rules, matches, filters and annotations of others stay as they are."""
+async def test_edited_rules(api: ApiServer, cluster: Cluster) -> None:
+    """A filter that the spec no longer has goes; the weights of the moment and the copies stay."""
+    headers = {"request": {"set": {"x-a": "1"}}}
+    raw = a_canary(service=a_service(headers=headers, gatewayRefs=[{"name": "public"}]))
+    await ROUTER.initialize(cluster, load_canary(raw), raw)
+    await ROUTER.set(cluster, load_canary(raw), raw, Split(30, mirrored=True))
+    edited = a_canary(service=a_service(gatewayRefs=[{"name": "public"}]))
+    await ROUTER.initialize(cluster, load_canary(edited), edited)
+    [rule] = rules_at(api)
+    assert [item["type"] for item in rule["filters"]] == ["RequestMirror"]
+    assert await ROUTER.get(cluster, CANARY) == Split(30, mirrored=True)
+
+
+async def test_a_test_that_is_edited_away(api: ApiServer, cluster: Cluster) -> None:
+    """What an A/B test gave to some is not given to all."""
+    match = [{"headers": {"x-canary": {"exact": "insider"}}}]
+    raw = a_canary(analysis=an_analysis(iterations=5, match=match, stepWeight=None))
+    await ROUTER.set(cluster, load_canary(raw), raw, Split(100))
+    assert len(rules_at(api)) == 2
+    await ROUTER.initialize(cluster, CANARY, RAW)
+    assert await ROUTER.get(cluster, CANARY) == Split(0)
+    assert len(rules_at(api)) == 1
+
+
+async def test_metadata(api: ApiServer, cluster: Cluster) -> None:
+    """Labels and annotations of the apex are the route's as well; what others put there stays."""
+    await ROUTER.initialize(cluster, CANARY, RAW)
+    await cluster.merge(PATH, {"metadata": {"annotations": {"team": "a"}}})
+    raw = a_canary(
+        service=a_service(apex={"labels": {"tier": "front"}, "annotations": {"timeout.linkerd.io/request": "5s"}})
+    )
+    await ROUTER.initialize(cluster, load_canary(raw), raw)
+    metadata = (api.read(PATH) or {})["metadata"]
+    assert metadata["labels"] == {"tier": "front"}
+    assert metadata["annotations"].items() >= {"team": "a", "timeout.linkerd.io/request": "5s"}.items()
+    before = api.version
+    await ROUTER.initialize(cluster, load_canary(raw), raw)
+    assert api.version == before
+
+
+async def test_others_rules(api: ApiServer, cluster: Cluster) -> None:
+    """Rules that lead elsewhere stay, and stay where they are; annotations too."""
+    await ROUTER.initialize(cluster, CANARY, RAW)
+    first, last = ({"backendRefs": [{"name": name, "port": 80}]} for name in ("cdn", "audit"))
+    await cluster.merge(PATH, {"spec": {"rules": [first, *rules_at(api), last]}})
+    await ROUTER.set(cluster, CANARY, RAW, Split(25))
+    await ROUTER.initialize(cluster, CANARY, RAW)
+    rules = rules_at(api)
+    assert [rules[0], rules[2]] == [first, last]
+    assert await ROUTER.get(cluster, CANARY) == Split(25)
+
+
+async def test_a_route_that_leads_elsewhere(api: ApiServer, cluster: Cluster) -> None:
+    """Our rule goes before others: among equals the first one wins."""
+    await api.put(PATH, a_route({"backendRefs": [{"name": "other", "port": 80}]}))
+    await ROUTER.set(cluster, CANARY, RAW, Split(10))
+    assert [len(rule["backendRefs"]) for rule in rules_at(api)] == [2, 1]
+
+
+# -- a route that somebody else made ----------------------------------------------------------------------------------
+
+
+async def test_taking_over(api: ApiServer, cluster: Cluster) -> None:
+    """Its rule to the apex Service becomes ours, and leads there again in the end; the object stays its owner's."""
+    static = {"backendRefs": [{"name": "cdn", "port": 80}]}
+    await api.put(PATH, a_route(static, {"backendRefs": [{"name": "podinfo", "port": 9898}]}))
+    await ROUTER.initialize(cluster, CANARY, RAW)
+    assert await ROUTER.get(cluster, CANARY) == Split(0)
+    assert rules_at(api)[0] == static
+    await ROUTER.finalize(cluster, CANARY, RAW)
+    assert [ref["name"] for rule in rules_at(api) for ref in rule["backendRefs"]] == ["cdn", "podinfo"]
+    assert "ownerReferences" not in (api.read(PATH) or {})["metadata"]
+
+
+def a_users_route() -> Json:
+    """With all that a Canary cannot express."""
     matched = {
         "matches": [{"headers": [{"name": "x", "value": "y"}]}],
-        "filters": [{"type": "RequestHeaderModifier"}],
+        "filters": [{"type": "ExtensionRef"}],
         "timeouts": {"request": "5s"},
-        "backendRefs": [{**ref, "filters": [{"type": "URLRewrite"}]} for ref in backends(100, 0)],
+        "backendRefs": [{"name": "podinfo", "port": 9898, "filters": [{"type": "RequestHeaderModifier"}]}],
     }
-    route = a_route(matched, {"backendRefs": [{"name": "other", "port": 80}]})
+    other = {"backendRefs": [{"name": "podinfo", "port": 9898}, {"name": "other", "port": 80}]}
+    route = a_route(matched, other, {"backendRefs": [{"name": "podinfo-primary", "port": 9898}]})
     route["metadata"]["annotations"] = {"team": "a"}
-    stored = deepcopy(await api.put(PATH, route))
-    await ROUTER.set(cluster, CANARY, RAW, Split(25))
-    changed = api.read(PATH)
+    route["spec"]["parentRefs"] = [{"name": "theirs"}]
+    return route
+
+
+async def test_only_backends_change(api: ApiServer, cluster: Cluster) -> None:
+    """By the annotation: two backendRefs in the place of one, and the rest is as it was, edits of it included."""
+    stored = deepcopy(await api.put(PATH, a_users_route()))
+    canary = load_canary(USERS_OWN)
+    await ROUTER.initialize(cluster, canary, USERS_OWN)
+    await ROUTER.set(cluster, canary, USERS_OWN, Split(25))
+    before = api.version
+    await ROUTER.initialize(cluster, canary, USERS_OWN)
+    assert api.version == before
+    assert await ROUTER.get(cluster, canary) == Split(25)
+    changed = deepcopy(api.read(PATH))
     assert changed
-    assert [ref.pop("weight") for ref in changed["spec"]["rules"][0]["backendRefs"]] == [75, 25]
-    for ref in stored["spec"]["rules"][0]["backendRefs"]:
-        del ref["weight"]
+    refs = [rule.pop("backendRefs") for rule in changed["spec"]["rules"]]
+    assert [[(ref["name"], ref.get("weight")) for ref in each] for each in refs] == [
+        [("podinfo-primary", 75), ("podinfo-canary", 25)],
+        [("podinfo", None), ("other", None)],
+        [("podinfo-primary", 75), ("podinfo-canary", 25)],
+    ]
+    assert all(ref["filters"] == [{"type": "RequestHeaderModifier"}] for ref in refs[0])
+    for rule in stored["spec"]["rules"]:
+        del rule["backendRefs"]
     assert changed["spec"] == stored["spec"]
     assert changed["metadata"]["annotations"] == {"team": "a"}
+
+
+async def test_backends_are_handed_back(api: ApiServer, cluster: Cluster) -> None:
+    """All rules lead to the apex Service, which outlives the Canary when it was there before."""
+    await api.put(PATH, a_users_route())
+    canary = load_canary(USERS_OWN)
+    await ROUTER.set(cluster, canary, USERS_OWN, Split(25))
+    for _ in range(2):
+        await ROUTER.finalize(cluster, canary, USERS_OWN)
+        names = [[ref["name"] for ref in rule["backendRefs"]] for rule in rules_at(api)]
+        assert names == [["podinfo"], ["podinfo", "other"], ["podinfo"]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        (None, "HTTPRoute podinfo.test: not found; create it, or take the annotation serinus.dev/http-route off"),
+        ([{"backendRefs": [{"name": "other"}]}], "HTTPRoute podinfo.test: no rule leads to Service podinfo alone"),
+        ([{"filters": []}], "HTTPRoute podinfo.test: no rule leads to Service podinfo alone"),
+    ],
+)
+async def test_a_users_route_without_place(
+    api: ApiServer, cluster: Cluster, rules: list[Json] | None, why: str
+) -> None:
+    """Nothing is made or written in a user's stead."""
+    if rules is not None:
+        await api.put(PATH, a_route(*rules))
+    before = api.version
+    with pytest.raises(UnfitRoute, match=why):
+        await ROUTER.initialize(cluster, load_canary(USERS_OWN), USERS_OWN)
+    assert api.version == before
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"service": a_service(match=[{"method": {"exact": "GET"}}])}, "spec.service.match"),
+        ({"service": a_service(timeout="5s")}, "spec.service.timeout"),
+        ({"service": a_service(headers={"request": {"remove": ["x"]}})}, "spec.service.headers"),
+        ({"analysis": an_analysis(mirror=True), "service": a_service(gatewayRefs=[])}, "spec.analysis.mirror"),
+        ({"analysis": an_analysis(sessionAffinity={"cookieName": "a"})}, "spec.analysis.sessionAffinity"),
+        (
+            {"analysis": an_analysis(iterations=2, match=[{"headers": {"a": {"exact": "b"}}}])},
+            "spec.analysis.match",
+        ),
+    ],
+)
+def test_more_than_backends(spec: Json, field: str) -> None:
+    """What the annotation forbids is refused, not left out."""
+    raw = a_canary(metadata=USERS_OWN["metadata"], **spec)
+    assert ROUTER.problem(load_canary(raw)) == (
+        f"{field}: only the backendRefs of the HTTPRoute may be changed (serinus.dev/http-route: backendRefs); "
+        "remove it, or that annotation"
+    )
+
+
+def test_annotation() -> None:
+    """It has one value; with it the parents are the user's affair."""
+    other = a_canary(metadata={"annotations": {"serinus.dev/http-route": "weights"}})
+    text = 'metadata.annotations[serinus.dev/http-route]: "weights"; write backendRefs, or remove it'
+    assert ROUTER.problem(load_canary(other)) == text
+    bare = a_canary(metadata=USERS_OWN["metadata"], service=a_service(gatewayRefs=[]))
+    assert ROUTER.problem(load_canary(bare)) == ""
+
+
+# -- the API server ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept", "lost"),
+    [
+        ([{"a": 1}], [{"a": 1, "default": 2}], ""),
+        ([{"a": {"b": [1, 2]}}], [{"a": {"b": [1, 2]}}], ""),
+        ([{"a": 1}], [{}], "rules[0].a"),
+        ([{}, {"a": {"b": 1}}], [{}, {"a": {}}], "rules[1].a.b"),
+        ([], None, "rules"),
+    ],
+)
+def test_lost(wanted: Json, kept: Json, lost: str) -> None:
+    """The first field that was sent and is not there."""
+    assert lost_in(wanted, kept, "rules") == lost
+
+
+async def test_an_older_definition(api: ApiServer, cluster: Cluster) -> None:
+    """What the API server drops in silence is told."""
+
+    async def prune(request: Any) -> Any:
+        if request.method != "POST":
+            return None
+        route = await request.json()
+        for rule in route["spec"]["rules"]:
+            del rule["timeouts"]
+        return web.json_response(route)
+
+    api.intercepts.append(prune)
+    raw = a_canary(service=a_service(timeout="5s"))
+    with pytest.raises(UnfitRoute, match=r"HTTPRoute podinfo.test: .* does not know spec.rules\[0\].timeouts; install"):
+        await ROUTER.initialize(cluster, load_canary(raw), raw)
 
 
 async def test_same_weights(api: ApiServer, cluster: Cluster) -> None:
@@ -256,10 +436,3 @@ def test_split(weight: int) -> None:
     else:
         with pytest.raises(ValueError, match=f"canary weight {weight} is outside 0-100"):
             Split(weight)
-
-
-def test_providers() -> None:
-    """Only what routes; the refusal names the field and what may stand there."""
-    assert router_for("gatewayapi:v1beta1") is not router_for("gatewayapi:v1")
-    with pytest.raises(UnfitRoute, match=r"spec\.provider: istio is not supported yet; use one of gatewayapi:v1"):
-        router_for("istio")

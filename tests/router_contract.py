@@ -1,0 +1,224 @@
+"""What every router must do: claims that are run over the whole registry, on the small API server and on a real one.
+
+A new router needs one line in `CASES`. What a router does not do it must refuse, naming the field.
+"""
+
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from k8s.apply import find
+from k8s.client import Cluster, Json
+from k8s.models.canary import Canary
+from k8s.models.loading import load_canary
+from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, Resource
+from k8s.routers.base import Router, Split
+from tests.objects import a_canary, a_service, an_analysis
+
+GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
+NAME = "podinfo"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the contract has to know of one router."""
+
+    objects: tuple[Resource, ...] = ()
+    """Kinds of the objects that it makes, all named as the apex Service."""
+    service: Json = field(default_factory=dict)
+    """What its Canary needs in `spec.service` besides the guide's."""
+    edit: Json = field(default_factory=lambda: {"port": 9899})
+    """A change of `spec.service` that its objects show."""
+    spec: Json = field(default_factory=dict)
+    """What its Canary needs in `spec` besides the guide's."""
+    divides: bool = True
+    """False: no traffic is divided, so there is no split to read, and nothing to refuse."""
+    needs: dict[str, Json] = field(default_factory=dict)
+    """Objects of others that must be there before, by path; `{namespace}` in the path is replaced."""
+
+
+CASES = {
+    "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
+    "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
+    "kubernetes": Case(divides=False),
+    "linkerd": Case((HTTP_ROUTES_V1BETA1,)),
+}
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A router and a Canary of it."""
+
+    cluster: Cluster
+    router: Router
+    case: Case
+    raw: Json
+
+    @property
+    def canary(self) -> Canary:
+        """As loaded."""
+        return load_canary(self.raw)
+
+    def edited(self, **spec: Any) -> "Rig":
+        """The Canary with fields of its spec merged, two levels deep."""
+        raw = deepcopy(self.raw)
+        for key, value in spec.items():
+            raw["spec"][key] = {**raw["spec"][key], **value}
+        return replace(self, raw=raw)
+
+    def with_status(self, **status: str) -> "Rig":
+        """The Canary with this status."""
+        return replace(self, raw={**self.raw, "status": status})
+
+    async def initialize(self) -> None:
+        """As at bootstrap, and whenever the spec is edited."""
+        await self.router.initialize(self.cluster, self.canary, self.raw)
+
+    async def set(self, split: Split) -> None:
+        """As at a step; afterwards the cluster says so."""
+        await self.router.set(self.cluster, self.canary, self.raw, split)
+        assert await self.get() == self.expected(split)
+
+    async def get(self) -> Split | None:
+        """What the cluster says."""
+        return await self.router.get(self.cluster, self.canary)
+
+    def expected(self, split: Split) -> Split | None:
+        """What the cluster shall say."""
+        return split if self.case.divides else None
+
+    async def objects(self) -> list[Json | None]:
+        """The router's objects, without what changes with every write."""
+        namespace = self.canary.namespace
+        found = [await find(self.cluster, resource, namespace, self.canary.apex_name) for resource in self.case.objects]
+        return [substance(obj) if obj else None for obj in found]
+
+    def refuses(self, field_: str) -> bool:
+        """Whether the spec is refused; then the text begins with the field."""
+        problem = self.router.problem(self.canary)
+        assert not problem or problem.startswith(field_), problem
+        return bool(problem)
+
+
+def a_rig(cluster: Cluster, router: Router, provider: str, namespace: str) -> Rig:
+    """The guide's Canary, as this router needs it."""
+    case = CASES[provider]
+    raw = a_canary(provider=provider, service=a_service(**case.service), analysis=an_analysis(), **case.spec)
+    raw["metadata"]["namespace"] = namespace
+    return Rig(cluster, router, case, raw)
+
+
+def substance(obj: Json) -> Json:
+    """All but the marks of writing, and what a mesh writes beside us."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in {"resourceVersion", "managedFields"}}
+    return {"metadata": metadata, "spec": obj.get("spec")}
+
+
+async def it_is_fit(rig: Rig) -> None:
+    """The guide's Canary is not refused."""
+    assert rig.router.problem(rig.canary) == ""
+
+
+async def it_is_made_once(rig: Rig) -> None:
+    """All traffic on the primary, nothing in the way, and the second time nothing is changed."""
+    await rig.initialize()
+    first = await rig.objects()
+    await rig.initialize()
+    assert await rig.objects() == first
+    assert all(first)
+    assert await rig.get() == rig.expected(Split(0))
+    assert await rig.router.obstacle(rig.cluster, rig.canary) == ""
+
+
+async def weights_are_set_and_read(rig: Rig) -> None:
+    """The same weight again changes nothing."""
+    await rig.initialize()
+    for weight in (5, 100, 0, 40):
+        await rig.set(Split(weight))
+    before = await rig.objects()
+    await rig.set(Split(40))
+    assert await rig.objects() == before
+
+
+async def an_edit_moves_no_traffic(rig: Rig) -> None:
+    """A spec edited in the middle of a rollout changes the objects, and not the split."""
+    await rig.initialize()
+    await rig.set(Split(30))
+    before = await rig.objects()
+    edited = rig.edited(service=rig.case.edit)
+    await edited.initialize()
+    assert await edited.get() == edited.expected(Split(30))
+    assert await edited.objects() != before or not rig.case.objects
+
+
+async def what_vanished_is_made_again(rig: Rig) -> None:
+    """With the split that is wanted."""
+    await rig.initialize()
+    for resource in rig.case.objects:
+        await rig.cluster.delete(resource.path(rig.canary.namespace, rig.canary.apex_name))
+    assert await rig.get() is None
+    await rig.set(Split(35))
+
+
+async def mirroring_is_kept_or_refused(rig: Rig) -> None:
+    """A mirrored split is read as such, survives an edit, and ends with the first weight."""
+    rig = rig.edited(analysis={"mirror": True})
+    if rig.refuses("spec.analysis.mirror"):
+        return
+    await rig.initialize()
+    await rig.set(Split(0, mirrored=True))
+    await rig.edited(service=rig.case.edit).initialize()
+    assert await rig.get() == rig.expected(Split(0, mirrored=True))
+    await rig.set(Split(10))
+
+
+async def an_ab_test_is_kept_or_refused(rig: Rig) -> None:
+    """The matching requests go to one side or the other, and an edit does not change that."""
+    match = [{"headers": {"x-canary": {"exact": "insider"}}}]
+    rig = rig.edited(analysis={"iterations": 5, "match": match, "stepWeight": None, "maxWeight": None})
+    if rig.refuses("spec.analysis.match"):
+        return
+    await rig.initialize()
+    await rig.set(Split(100))
+    await rig.edited(service=rig.case.edit).initialize()
+    assert await rig.get() == rig.expected(Split(100))
+    await rig.set(Split(0))
+
+
+async def session_affinity_is_kept_or_refused(rig: Rig) -> None:
+    """Sticky users do not change what the weights are read as; the same status gives the same objects."""
+    rig = rig.edited(analysis={"sessionAffinity": {"cookieName": "side"}})
+    if rig.refuses("spec.analysis.sessionAffinity"):
+        return
+    await rig.initialize()
+    rig = rig.with_status(sessionAffinityCookie="side=abc", primarySessionAffinityCookie="side-primary=def")
+    for weight in (10, 60):
+        await rig.set(Split(weight))
+    before = await rig.objects()
+    await rig.initialize()
+    assert await rig.objects() == before
+    await rig.with_status(previousSessionAffinityCookie="side=abc").set(Split(0))
+
+
+async def finalizing_takes_away_what_was_made(rig: Rig) -> None:
+    """Once and again."""
+    await rig.initialize()
+    await rig.set(Split(30))
+    for _ in range(2):
+        await rig.router.finalize(rig.cluster, rig.canary, rig.raw)
+        assert not any(await rig.objects())
+
+
+Claim = Callable[[Rig], Awaitable[None]]
+CONTRACT: tuple[Claim, ...] = (
+    it_is_fit,
+    it_is_made_once,
+    weights_are_set_and_read,
+    an_edit_moves_no_traffic,
+    what_vanished_is_made_again,
+    mirroring_is_kept_or_refused,
+    an_ab_test_is_kept_or_refused,
+    session_affinity_is_kept_or_refused,
+    finalizing_takes_away_what_was_made,
+)
