@@ -9,8 +9,9 @@ from typing import Protocol
 
 from k8s.client import Json
 from k8s.informers import DELETED, key_of
+from playground.mesh.backend import Backend
 from playground.mesh.pods import Pod
-from playground.mesh.routing import Backend, is_attached
+from playground.mesh.routing import is_attached
 
 SUFFIXES = (".svc.cluster.local", ".svc")
 

@@ -2,18 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import structlog
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playground.mesh.backend import Backend
+from playground.mesh.cors import is_preflight
 from playground.mesh.directory import Directory, NoEndpoint, UnknownHost
+from playground.mesh.filters import HeaderChange, Rewritten
 from playground.mesh.matching import Request
 from playground.mesh.pods import Pod
-from playground.mesh.routing import Backend, HeaderChange, Routed, Unroutable, routed_by_routes, routed_by_split
+from playground.mesh.routing import Routed, Unroutable, routed_by_routes, routed_by_split
 from playground.mesh.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
@@ -79,10 +82,16 @@ class Mesh:
         return Routed(service)
 
     async def _carry(self, routed: Routed, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["headers"] = changed(scope["headers"], routed.request_headers)
+        request, changes = matchable(scope), list(routed.response_headers)
+        if routed.cors and is_preflight(request.method, request.headers):
+            await Response(headers=dict(routed.cors.preflight(request.headers)))(scope, receive, send)
+            return
+        if routed.cors:
+            changes.append(HeaderChange(set=tuple(routed.cors.answer(request.headers))))
+        scope = rewritten({**scope, "headers": changed(scope["headers"], routed.request_headers)}, routed.rewritten)
         if routed.mirrors:
             receive = await self._mirror(routed.mirrors, scope, receive)
-        answer, deadline = _Answer(send, routed.response_headers), asyncio.timeout(routed.timeout_seconds)
+        answer, deadline = _Answer(send, changes), asyncio.timeout(routed.timeout_seconds)
         try:
             async with deadline:
                 await self._deliver(routed.backend, scope, receive, answer)
@@ -128,7 +137,7 @@ class Mesh:
 class _Answer:
     """Passes a response on with its headers changed, and remembers its status (0: it has not begun)."""
 
-    def __init__(self, send: Send, changes: tuple[HeaderChange, ...] = ()) -> None:
+    def __init__(self, send: Send, changes: Sequence[HeaderChange] = ()) -> None:
         self._send, self._changes = send, changes
         self.status = 0
 
@@ -172,6 +181,16 @@ def matchable(scope: Scope) -> Request:
         headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]],
         query=parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True),
     )
+
+
+def rewritten(scope: Scope, to: Rewritten | None) -> Scope:
+    """The request with the host name and path that the backend shall see."""
+    if to is None:
+        return scope
+    kept = [(name, value) for name, value in scope["headers"] if name != b"host" or not to.hostname]
+    headers = [(b"host", to.hostname.encode()), *kept] if to.hostname else kept
+    path = to.path or scope["path"]
+    return {**scope, "headers": headers, "path": path, "raw_path": quote(path).encode()}
 
 
 def changed(headers: RawHeaders, changes: Iterable[HeaderChange]) -> RawHeaders:

@@ -4,38 +4,19 @@ The Service itself answers where nothing is attached to it. A filter that the me
 the Gateway API demands: leaving it out would show a release that no user would ever see.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from k8s.client import Json
 from k8s.models.duration import Duration
+from playground.mesh.backend import Backend, backend_of
+from playground.mesh.cors import Cors
+from playground.mesh.filters import Draw, HeaderChange, Rewritten, sorted_filters
 from playground.mesh.matching import Precedence, Request, matches, precedence
 
-Draw = Callable[[], float]
-"""A number from 0 up to, and not including, 1."""
 Chosen = TypeVar("Chosen")
-
-
-class Backend(NamedTuple):
-    """A port of a Service; a backend without a port takes the request's."""
-
-    namespace: str
-    service: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.service}.{self.namespace}:{self.port}"
-
-
-@dataclass(frozen=True)
-class HeaderChange:
-    """What a header modifier does, in the order set, add, remove."""
-
-    set: tuple[tuple[str, str], ...] = ()
-    add: tuple[tuple[str, str], ...] = ()
-    remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +27,8 @@ class Routed:
     mirrors: tuple[Backend, ...] = ()
     request_headers: tuple[HeaderChange, ...] = ()
     response_headers: tuple[HeaderChange, ...] = ()
+    rewritten: Rewritten | None = None
+    cors: Cors | None = None
     timeout_seconds: float | None = None
 
 
@@ -55,16 +38,6 @@ class Unroutable:
 
     status: int
     why: str
-
-
-@dataclass
-class _Filters:
-    """The filters of a rule and of the chosen backendRef, sorted by what they do."""
-
-    mirrors: list[Backend] = field(default_factory=list)
-    request_headers: list[HeaderChange] = field(default_factory=list)
-    response_headers: list[HeaderChange] = field(default_factory=list)
-    unknown: str = ""
 
 
 def routed_by_routes(routes: Sequence[Json], parent: Backend, request: Request, draw: Draw) -> Routed | Unroutable:
@@ -79,14 +52,17 @@ def routed_by_routes(routes: Sequence[Json], parent: Backend, request: Request, 
     chosen = weighted([(ref, int(ref.get("weight", 1))) for ref in refs], draw()) if refs else {}
     if chosen is None:
         return Unroutable(500, f"every backend of the matching rule of HTTPRoute {_name(route)} has weight 0")
-    filters = _sorted_filters(rule, chosen, _home(route, parent), draw)
+    home = parent._replace(namespace=route["metadata"]["namespace"])
+    filters = sorted_filters(rule, chosen, home, request.path, draw)
     if filters.unknown:
         return Unroutable(500, f"HTTPRoute {_name(route)}: the pocket mesh cannot do filter {filters.unknown}")
     return Routed(
-        backend=_backend(chosen, _home(route, parent)) if chosen else parent,
+        backend=backend_of(chosen, home) if chosen else parent,
         mirrors=tuple(filters.mirrors),
         request_headers=tuple(filters.request_headers),
         response_headers=tuple(filters.response_headers),
+        rewritten=filters.rewritten,
+        cors=filters.cors,
         timeout_seconds=_timeout_seconds(rule),
     )
 
@@ -151,50 +127,10 @@ def _name(obj: Json) -> str:
     return f"{obj['metadata']['name']}.{obj['metadata']['namespace']}"
 
 
-def _home(route: Json, parent: Backend) -> Backend:
-    """What a backendRef leaves out: the route's namespace and the request's port."""
-    return parent._replace(namespace=route["metadata"]["namespace"])
-
-
-def _backend(ref: Json, home: Backend) -> Backend:
-    return Backend(ref.get("namespace", home.namespace), ref["name"], int(ref.get("port", home.port)))
-
-
-def _sorted_filters(rule: Json, ref: Json, home: Backend, draw: Draw) -> _Filters:
-    found = _Filters()
-    for item in [*(rule.get("filters") or []), *(ref.get("filters") or [])]:
-        match item["type"]:
-            case "RequestMirror":
-                if draw() < _share(item["requestMirror"]):
-                    found.mirrors.append(_backend(item["requestMirror"]["backendRef"], home))
-            case "RequestHeaderModifier":
-                found.request_headers.append(_header_change(item["requestHeaderModifier"]))
-            case "ResponseHeaderModifier":
-                found.response_headers.append(_header_change(item["responseHeaderModifier"]))
-            case unknown:
-                found.unknown = unknown
-    return found
-
-
-def _share(mirror: Json) -> float:
-    """Which share of the requests is mirrored, 0 to 1; all unless the filter says less."""
-    if "fraction" in mirror:
-        return float(mirror["fraction"]["numerator"] / mirror["fraction"].get("denominator", 100))
-    return float(mirror.get("percent", 100)) / 100
-
-
-def _header_change(modifier: Json) -> HeaderChange:
-    return HeaderChange(
-        set=tuple((item["name"], item["value"]) for item in modifier.get("set") or []),
-        add=tuple((item["name"], item["value"]) for item in modifier.get("add") or []),
-        remove=tuple(modifier.get("remove") or []),
-    )
-
-
 def _timeout_seconds(rule: Json) -> float | None:
-    """The rule's deadline for the whole exchange; zero means none."""
-    text = (rule.get("timeouts") or {}).get("request")
-    return (Duration(text).total_seconds() or None) if text else None
+    """The shorter deadline of the rule, as nothing is tried twice here; zero means none."""
+    given = (rule.get("timeouts") or {}).values()
+    return min((seconds for text in given if (seconds := Duration(text).total_seconds())), default=None)
 
 
 def _quantity(weight: int | str) -> float:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from playground.mesh.backend import Backend
 from playground.mesh.pods import HASH_LABEL, Pod
-from playground.mesh.routing import Backend
 
 BOUNDS_MS = tuple(step * power for power in (1, 10, 100, 1000, 10_000) for step in (1, 2, 3, 4, 5))
 ADMIN_PORT = 4191

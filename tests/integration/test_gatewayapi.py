@@ -9,7 +9,7 @@ import pytest
 from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
-from k8s.resources import CANARIES, HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, Resource
+from k8s.resources import CANARIES, HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, SERVICES, Resource
 from k8s.routers.base import Split
 from k8s.routers.gatewayapi.router import GatewayApiRouter
 from playground.stage import Stage
@@ -95,8 +95,10 @@ class Interfered(Cluster):
 
 @pytest.fixture(scope="module")
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
-    """An empty namespace."""
+    """A namespace with the apex Service alone: a route to a Service that is not there would be refused by the mesh."""
     async with a_scene(stage, "router") as scene:
+        service = SERVICES.header(scene.namespace, "podinfo") | {"spec": {"ports": [{"port": 9898}]}}
+        await scene.cluster.create(SERVICES.path(scene.namespace), service)
         yield scene
 
 
@@ -160,8 +162,8 @@ EVERYTHING: Json = {
     "backendTimeout": "5s",
 }
 COMMON: Json = {"interval": "30s", "threshold": 5}
-MATCH: Json = [{"headers": {"x-canary": {"exact": "insider"}}}, {"queryParams": {"v": {"exact": "2"}}}]
-ANALYSES = {
+MATCH: list[Json] = [{"headers": {"x-canary": {"exact": "insider"}}}, {"queryParams": {"v": {"exact": "2"}}}]
+ANALYSES: dict[str, Json] = {
     "weights": {"stepWeight": 10, "mirror": True, "mirrorWeight": 25},
     "ab-testing": {"iterations": 5, "match": MATCH},
     "affinity": {"stepWeight": 10, "sessionAffinity": {"cookieName": "side", "path": "/", "secure": True}},

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from k8s.client import Cluster
-from k8s.resources import CANARIES
+from k8s.resources import CANARIES, SERVICES
 from k8s.routers.registry import router_for
 from playground.stage import Stage
 from tests.integration.scenario import USER_AGENT, Scene, a_scene
@@ -19,8 +19,10 @@ NAMESPACE = "routers"
 
 @pytest.fixture(scope="module")
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
-    """An empty namespace."""
+    """A namespace with the apex Service alone: a route to a Service that is not there would be refused by the mesh."""
     async with a_scene(stage, NAMESPACE) as scene:
+        service = SERVICES.header(scene.namespace, "podinfo") | {"spec": {"ports": [{"port": 9898}]}}
+        await scene.cluster.create(SERVICES.path(scene.namespace), service)
         yield scene
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from k8s.client import Json
+from playground.mesh.backend import Backend
 from playground.mesh.directory import Endpoint, NoEndpoint, UnknownHost
 from playground.mesh.pods import Pod, Workload
-from playground.mesh.routing import Backend
 from tests.playground.mesh.objects import HASH, Cluster, a_pod, a_service
 
 APEX = Backend("test", "podinfo", 9898)

@@ -250,6 +250,48 @@ async def test_header_modifiers_reach_pod_and_client(mesh: Running) -> None:
     assert "content-length" not in answer.headers
 
 
+async def test_a_cookie_keeps_its_holder_on_one_side(mesh: Running) -> None:
+    """Session affinity: the answer of the drawn backend sets it, the narrower rule matches it among others."""
+    cookie = {"name": "Set-Cookie", "value": "side=abc; Max-Age=60"}
+    filters = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"add": [cookie]}}]
+    holds = {"name": "Cookie", "type": "RegularExpression", "value": r"(.*;\s*)?side=abc(;.*)?"}
+    sticky = a_rule(a_ref("podinfo-canary", 100), matches=[{"headers": [holds]}])
+    drawn = a_rule(a_ref("podinfo-primary", 100), a_ref("podinfo-canary", 0, filters=filters))
+    mesh.cluster.routes.put(a_route(sticky, drawn))
+    assert "set-cookie" not in (await mesh.client.get(APEX)).headers
+    drawn["backendRefs"][0]["weight"], drawn["backendRefs"][1]["weight"] = 0, 100
+    assert (await mesh.client.get(APEX)).headers["set-cookie"] == "side=abc; Max-Age=60"
+    drawn["backendRefs"][0]["weight"], drawn["backendRefs"][1]["weight"] = 100, 0
+    answer = await mesh.client.get(APEX, headers={"cookie": "a=b; side=abc; c=d"})
+    assert answer.json()["version"] == "6.0.1"
+
+
+async def test_the_pod_sees_what_was_rewritten(mesh: Running) -> None:
+    """Its version stands under the new path."""
+    path = {"type": "ReplaceFullPath", "replaceFullPath": "/version"}
+    mesh.cluster.routes.put(split(100, 0, filters=[{"type": "URLRewrite", "urlRewrite": {"path": path}}]))
+    assert (await mesh.client.get(f"{APEX}/status/500")).json()["version"] == "6.0.0"
+
+
+async def test_preflight_requests_are_answered_by_the_route(mesh: Running) -> None:
+    """For origins that are allowed; other answers say who may read them."""
+    cors = {"allowOrigins": ["https://*.example.com"], "allowMethods": ["GET"], "allowHeaders": ["*"], "maxAge": 60}
+    mesh.cluster.routes.put(split(100, 0, filters=[{"type": "CORS", "cors": cors}]))
+    asking = {"access-control-request-method": "GET", "access-control-request-headers": "x-a"}
+    allowed, other = {"origin": "https://a.example.com"}, {"origin": "https://example.org"}
+    preflight = await mesh.client.options(APEX, headers=asking | allowed)
+    assert {name: value for name, value in preflight.headers.items() if name.startswith("access-control")} == {
+        "access-control-allow-origin": "https://a.example.com",
+        "access-control-allow-methods": "GET",
+        "access-control-allow-headers": "x-a",
+        "access-control-max-age": "60",
+    }
+    assert "access-control-allow-methods" not in (await mesh.client.options(APEX, headers=asking | other)).headers
+    assert (await mesh.client.get(APEX, headers=allowed)).headers["access-control-allow-origin"] == allowed["origin"]
+    assert "access-control-allow-origin" not in (await mesh.client.get(APEX, headers=other)).headers
+    assert await mesh.counted("response_total", direction="inbound", srv_port="9898") == {("podinfo-primary", "200"): 2}
+
+
 async def test_a_routes_deadline_ends_a_slow_answer(mesh: Running) -> None:
     """With 504 at the client; the pod has a request without response."""
     mesh.cluster.routes.put(split(100, 0, timeouts={"request": "100ms"}))

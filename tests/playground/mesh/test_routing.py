@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8s.client import Json
+from playground.mesh.backend import Backend
+from playground.mesh.filters import HeaderChange, Rewritten
 from playground.mesh.matching import Request
 from playground.mesh.routing import (
-    Backend,
-    HeaderChange,
     Routed,
     Unroutable,
     is_attached,
@@ -261,10 +261,10 @@ def test_header_modifiers_of_rule_and_backend_are_applied_in_turn() -> None:
 
 def test_an_unknown_filter_fails_the_request() -> None:
     """And is named."""
-    routed = routed_by_routes([a_route(a_rule(filters=[{"type": "URLRewrite"}]))], APEX, GET, at(0))
+    routed = routed_by_routes([a_route(a_rule(filters=[{"type": "ExtensionRef"}]))], APEX, GET, at(0))
     assert isinstance(routed, Unroutable)
     assert routed.status == 500
-    assert re.search("HTTPRoute podinfo.test: .* cannot do filter URLRewrite", routed.why)
+    assert re.search("HTTPRoute podinfo.test: .* cannot do filter ExtensionRef", routed.why)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("1m30s", 90.0), ("0s", None), (None, None)])
@@ -273,6 +273,38 @@ def test_a_rule_may_have_a_deadline(text: str | None, seconds: float | None) -> 
     timeouts = {"timeouts": {"request": text}} if text else {}
     routed = routed_by_routes([a_route(a_rule(**timeouts))], APEX, GET, at(0))
     assert routed == Routed(APEX, timeout_seconds=seconds)
+
+
+def test_the_shorter_deadline_holds() -> None:
+    """The backend's bounds the one attempt there is."""
+    rule = a_rule(timeouts={"request": "10s", "backendRequest": "2s"})
+    assert routed_by_routes([a_route(rule)], APEX, GET, at(0)) == Routed(APEX, timeout_seconds=2.0)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "replacement", "path", "seen"),
+    [
+        ("/api", "/v1", "/api/pods", "/v1/pods"),
+        ("/api", "/v1", "/api", "/v1"),
+        ("/api", "/", "/api/pods", "/pods"),
+        ("/api", "/", "/api", "/"),
+        ("/", "/v1", "/pods", "/v1/pods"),
+    ],
+)
+def test_a_prefix_is_rewritten(prefix: str, replacement: str, path: str, seen: str) -> None:
+    """The rest of the path stays."""
+    rewrite = {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": replacement}}
+    rule = a_rule(matches=[a_path(prefix)], filters=[{"type": "URLRewrite", "urlRewrite": rewrite}])
+    routed = routed_by_routes([a_route(rule)], APEX, Request(path=path), at(0))
+    assert routed == Routed(APEX, rewritten=Rewritten(path=seen))
+
+
+def test_path_and_host_name_are_rewritten() -> None:
+    """Whole."""
+    rewrite = {"hostname": "example.com", "path": {"type": "ReplaceFullPath", "replaceFullPath": "/new"}}
+    rule = a_rule(filters=[{"type": "URLRewrite", "urlRewrite": rewrite}])
+    routed = routed_by_routes([a_route(rule)], APEX, Request(path="/old"), at(0))
+    assert routed == Routed(APEX, rewritten=Rewritten("example.com", "/new"))
 
 
 # -- TrafficSplit -----------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from playground.mesh.backend import Backend
 from playground.mesh.pods import Pod
-from playground.mesh.routing import Backend
 from playground.mesh.telemetry import BOUNDS_MS, Histogram, Telemetry
 from tests.playground.mesh.objects import HASH, a_pod
 
