@@ -55,6 +55,11 @@ def divided(rules: Sequence[Json], canary: Canary, split: Split) -> list[Json]:
     return changed
 
 
+def withdrawn(rules: Sequence[Json], canary: Canary) -> list[Json]:
+    """The canary gets no requests and no copies; the primary gets what it had."""
+    return [_withdrawn(rule, canary) if canary.canary_service in _weights(rule, canary) else rule for rule in rules]
+
+
 def handed_back(rules: Sequence[Json], canary: Canary) -> list[Json]:
     """The apex Service in the place of both, as before there was a canary."""
     return [
@@ -85,8 +90,18 @@ def _divided(refs: Sequence[Json], canary: Canary, split: Split) -> list[Json]:
     return [{**known.get(name, refs[0]), "name": name, "weight": weight} for name, weight in weights.items()]
 
 
+def _withdrawn(rule: Json, canary: Canary) -> Json:
+    weights = {canary.primary_service: FULL, canary.canary_service: 0}
+    refs = [{**ref, "weight": weights.get(_name(ref, canary), ref.get("weight", 1))} for ref in rule["backendRefs"]]
+    filters = [item for item in rule.get("filters") or [] if not is_canary_mirror(item, canary)]
+    return {**rule, "backendRefs": refs} | ({"filters": filters} if "filters" in rule else {})
+
+
 def _united(refs: Sequence[Json], canary: Canary) -> list[Json]:
     sides = (canary.primary_service, canary.canary_service)
     led = [ref for ref in refs if _name(ref, canary) in sides]
+    if not led:
+        return list(refs)
     others = [ref for ref in refs if ref not in led]
-    return [{**led[0], "name": canary.apex_name, "weight": 1}, *others] if led else others
+    weight = sum(ref.get("weight", 1) for ref in led) if others else 1
+    return [{**led[0], "name": canary.apex_name, "weight": weight}, *others]

@@ -16,9 +16,11 @@ from k8s.resources import Resource
 from k8s.routers.base import Split, UnfitRoute
 from k8s.routers.gatewayapi.fit import ANNOTATION, is_users, require_fit, require_kept
 from k8s.routers.gatewayapi.obstacle import obstacle_of
-from k8s.routers.gatewayapi.present import divided, handed_back, is_ab_test, replaced, split_in
+from k8s.routers.gatewayapi.present import divided, handed_back, is_ab_test, replaced, split_in, withdrawn
 from k8s.routers.gatewayapi.rules import rules_of
 from k8s.services import NOT_FLUX
+
+NOTHING = Split(0)
 
 
 class GatewayApiRouter:
@@ -43,16 +45,20 @@ class GatewayApiRouter:
     async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
         """Create the route with all traffic on the primary, or bring it to the spec; the traffic stays as divided."""
         if await find(cluster, self._resource, canary.namespace, canary.apex_name) is None:
-            await self._create(cluster, canary, raw, Split(0))
+            await self._create(cluster, canary, raw, NOTHING)
         else:
             await self._amend(cluster, canary, None)
 
     async def set(self, cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
-        """Write the rules of this split; a route that vanished is made again."""
+        """Write the rules of this split; a route that vanished is made again.
+
+        The way back, all traffic to the primary, is refused for nothing that a spec or a user's route says.
+        """
         try:
             await self._amend(cluster, canary, split)
         except NotFound:
-            await self._create(cluster, canary, raw, split)
+            if not (is_users(canary) and split == NOTHING):
+                await self._create(cluster, canary, raw, split)
 
     async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
         """From the last rule that names both Services."""
@@ -106,20 +112,29 @@ class GatewayApiRouter:
             is_whole = split is None and not is_users(canary)
             return _patch(route, wanted, canary if is_whole else None)
 
-        require_kept(await amend(cluster, self._path(canary), change), wanted)
+        stored = await amend(cluster, self._path(canary), change)
+        if split != NOTHING:
+            require_kept(stored, wanted)
 
 
 def _wanted(present: list[Json], canary: Canary, split: Split | None) -> list[Json]:
-    """The rules of the split; without one, of that which is there.
+    """The rules of the split; without one, of that which is there."""
+    try:
+        known = split or _kept(present, canary)
+        if is_users(canary):
+            return divided(present, canary, known)
+        return replaced(present, rules_of(canary, known), canary)
+    except UnfitRoute:
+        if split != NOTHING:
+            raise
+        return withdrawn(present, canary)
 
-    What an A/B test gives some users must not become everybody's when the test is edited away.
-    """
-    known = split or split_in(present, canary) or Split(0)
-    if is_users(canary):
-        return divided(present, canary, known)
-    if split is None and is_ab_test(present, canary) and canary.strategy != "ab-testing":
-        known = Split(0)
-    return replaced(present, rules_of(canary, known), canary)
+
+def _kept(present: list[Json], canary: Canary) -> Split:
+    """What an A/B test gives some users must not become everybody's when the test is edited away."""
+    if is_ab_test(present, canary) and canary.strategy != "ab-testing":
+        return NOTHING
+    return split_in(present, canary) or NOTHING
 
 
 def _rules(route: Json) -> list[Json]:
