@@ -34,11 +34,25 @@ class UnfitRoute(Exception):
     """The Canary asks for something that this router cannot express; the text says what to change."""
 
 
+def beyond_weights(canary: Canary) -> list[str]:
+    """Fields of `spec.analysis` that want more of a router than a division by weight."""
+    analysis = canary.spec.analysis
+    asked = {
+        "spec.analysis.match": canary.strategy == "ab-testing",
+        "spec.analysis.mirror": analysis.mirror,
+        "spec.analysis.sessionAffinity": analysis.session_affinity,
+    }
+    return [field for field, value in asked.items() if value]
+
+
 class Router(Protocol):
     """Each verb is idempotent, works on fresh state, and changes only what it must."""
 
     def problem(self, canary: Canary) -> str:
-        """Why the Canary's service cannot be routed, in a user's words; empty when it can."""
+        """Why the Canary cannot be routed, in a user's words that begin with the field; empty when it can.
+
+        What a router does not do, see `beyond_weights`, it refuses here: left out, it would send users astray.
+        """
         ...
 
     async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:

@@ -26,7 +26,7 @@ async def scene(stage: Stage) -> AsyncIterator[Scene]:
         yield scene
 
 
-@pytest.fixture(params=list(CASES))
+@pytest.fixture(params=[provider for provider, case in CASES.items() if case.in_playground])
 async def rig(scene: Scene, stage: Stage, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The router of each provider, with a Canary that no worker acts on, since it is suspended."""
     async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ the Canary must not ask for anything else.
 from k8s.client import Json
 from k8s.models.canary import Canary
 from k8s.models.common import quoted
-from k8s.routers.base import Split, UnfitRoute
+from k8s.routers.base import Split, UnfitRoute, beyond_weights
 from k8s.routers.gatewayapi.linkerd import is_linkerd, refuse_unknown_filters
 from k8s.routers.gatewayapi.rules import rules_of
 
@@ -59,12 +59,6 @@ def lost_in(wanted: object, kept: object, path: str) -> str:
 
 def _refuse_all_but_weights(canary: Canary) -> None:
     given = canary.spec.service.as_json() if canary.spec.service else {}
-    asked = {f"spec.service.{field}": given.get(field) for field in RULE_FIELDS} | {
-        "spec.analysis.match": canary.strategy == "ab-testing",
-        "spec.analysis.mirror": canary.spec.analysis.mirror,
-        "spec.analysis.sessionAffinity": canary.spec.analysis.session_affinity,
-    }
-    for field, value in asked.items():
-        if value:
-            why = f"only the backendRefs of the HTTPRoute may be changed ({ANNOTATION}: {BACKEND_REFS})"
-            raise UnfitRoute(f"{field}: {why}; remove it, or that annotation")
+    for field in (*(f"spec.service.{field}" for field in RULE_FIELDS if given.get(field)), *beyond_weights(canary)):
+        why = f"only the backendRefs of the HTTPRoute may be changed ({ANNOTATION}: {BACKEND_REFS})"
+        raise UnfitRoute(f"{field}: {why}; remove it, or that annotation")
