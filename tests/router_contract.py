@@ -18,6 +18,7 @@ from tests.objects import a_canary, a_service, an_analysis
 
 GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
 NAME = "podinfo"
+MESH: Json = {"gatewayRefs": [{"group": "core", "kind": "Service", "name": NAME, "port": 9898}]}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ CASES = {
     "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
     "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
     "kubernetes": Case(divides=False),
-    "linkerd": Case((HTTP_ROUTES_V1BETA1,)),
+    "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
 }
 
 
