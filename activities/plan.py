@@ -3,11 +3,14 @@
 from pydantic.alias_generators import to_camel
 
 from activities.bench import Defaults
+from activities.kubernetes_analysis import kubernetes_analysis
 from k8s.models.canary import Canary
 from workflows.observation import Gate, Plan, Strategy
 from workflows.weights import ladder
 
 DEFAULT_INTERVAL_SECONDS = 60.0
+UNROUTED = "kubernetes"
+"""The provider that divides no traffic."""
 
 
 class UnfitAnalysis(Exception):
@@ -21,11 +24,26 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         UnfitAnalysis: no steps can be made of it.
     """
     analysis = canary.spec.analysis
+    if (canary.spec.provider or defaults.mesh_provider) == UNROUTED:
+        return _unrouted(canary, defaults)
     weights = ladder(analysis.step_weight or 0, analysis.max_weight or 0, analysis.step_weights or ())
     if not weights and not analysis.iterations and not canary.spec.skip_analysis:
         raise UnfitAnalysis(
             "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights, or iterations"
         )
+    return _plan(canary, defaults, weights)
+
+
+def _unrouted(canary: Canary, defaults: Defaults) -> Plan:
+    """Only blue/green is possible without a router."""
+    iterations, left_out = kubernetes_analysis(canary)
+    plan = _plan(canary, defaults, ())
+    blue_green = {"strategy": Strategy.BLUE_GREEN, "iterations": iterations, "mirror": False, "promotion_step": 0}
+    return plan.model_copy(update=blue_green | {"routed": False, "caveats": (*plan.caveats, *left_out)})
+
+
+def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
+    analysis = canary.spec.analysis
     return Plan(
         interval_seconds=interval_seconds(canary, defaults),
         threshold=max(1, analysis.threshold or 0),

@@ -45,6 +45,19 @@ class Binaries:
     """A folder of YAML files."""
 
 
+@dataclass(frozen=True)
+class Programs:
+    """What a demo on somebody's own cluster runs here."""
+
+    temporal: Path
+    kubectl: Path
+
+
+async def ensure_programs() -> Programs:
+    """Found, never built; raises ProgramMissing."""
+    return Programs(_packaged("temporal"), await fitting("kubectl", ()) or _packaged("kubectl"))
+
+
 async def ensure(progress: Progress, folders: Folders | None = None) -> Binaries:
     """Everything a world needs, built now where it is neither on the machine nor in the cache.
 

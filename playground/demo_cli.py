@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,24 +15,31 @@ from rich.console import Console
 from rich.markup import escape
 
 from playground import story
-from playground.binaries import ProgramMissing, ensure
+from playground.abroad import LINKERD_PROMETHEUS, NAMESPACE, Abroad, UnfitCluster
+from playground.binaries import ProgramMissing, Programs, ensure, ensure_programs
 from playground.building import BuildFailed
 from playground.folders import Folders
 from playground.golang import GoMissing
 from playground.interrupts import run_interruptibly
 from playground.kubectl import KubectlFailed
+from playground.mesh.serving import PortTaken
 from playground.process import ProcessFault
 from playground.progress import ConsoleProgress
 from playground.recipes import UnsupportedMachine
 from playground.stage import Stage
-from playground.story import NAME, NAMESPACE, Storyteller, StoryWentWrong
+from playground.story import END_SECONDS, NAME, Storyteller, StoryWentWrong
 from playground.watcher import CanaryWatcher, GaveUp, Seen
 from playground.world import WorldInUse
 from worker.steer import NotFollowed
 
-CANNOT_RUN = (BuildFailed, GoMissing, ProgramMissing, UnsupportedMachine, ProcessFault, WorldInUse, KubectlFailed)
+CANNOT_RUN = (
+    *(BuildFailed, GoMissing, ProgramMissing, UnsupportedMachine, ProcessFault, WorldInUse, KubectlFailed),
+    *(UnfitCluster, PortTaken),
+)
 WENT_WRONG = (StoryWentWrong, GaveUp, NotFollowed)
-GUIDE_INTERVAL_SECONDS = 30
+GUIDE_INTERVAL_SECONDS, SHORT_INTERVAL_SECONDS = 30, 3
+REAL_PODS_SECONDS, STEPS_AT_MOST = 300, 25
+"""What a rollout may take in a real cluster: images are pulled, and a faulty step takes five intervals."""
 
 
 class Scenario(StrEnum):
@@ -49,29 +58,51 @@ TITLES = {
 }
 
 
-def demo(
+def demo(  # noqa: PLR0917 - typer makes options of them
     scenario: Annotated[
         list[Scenario] | None, typer.Option(help="Tell only this story; may be given more than once.")
     ] = None,
     leave: Annotated[bool, typer.Option("--exit", help="End when told, instead of staying up for you.")] = False,
-    interval: Annotated[int, typer.Option(min=1, help="Analysis interval, seconds; the guide's is 30.")] = 3,
+    interval: Annotated[
+        int | None, typer.Option(min=1, help="Analysis interval, seconds: 3, or the guide's 30 on a cluster.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data; the next demo goes on from it.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Use this cluster and its mesh instead.")] = None,
+    cluster: Annotated[bool, typer.Option("--cluster", help="Use the cluster that KUBECONFIG points to.")] = False,
+    context: Annotated[str, typer.Option(help="Context of the kubeconfig; its current one when left out.")] = "",
+    metrics_server: Annotated[
+        str, typer.Option(help="Prometheus of the cluster's mesh, as the cluster or this machine calls it.")
+    ] = LINKERD_PROMETHEUS,
+    proxy: Annotated[
+        str, typer.Option(help="HTTP proxy that reaches the cluster's Services; the API server's when left out.")
+    ] = "",
 ) -> None:
     """Start Kubernetes, Temporal and Prometheus on this machine and tell a canary's story in them.
 
     Needs neither root, nor Docker, nor a cluster. The first start builds the servers (some 15 minutes, once).
 
-    Examples: `serinus demo` · `serinus demo --scenario rollback --exit`
+    With --kubeconfig, or --cluster, the story is told in a real cluster with a real mesh: only Temporal and Serinus
+    run here. Nothing but namespace test and the three definitions of the Canary API is touched there.
+
+    Examples: `serinus demo` · `serinus demo --scenario rollback --exit` · `serinus demo --kubeconfig ~/.kube/config`
 
     Exit codes: 0 everything went as told, 1 it did not (the message says where), 130 interrupted before the end.
     """
     console = Console(highlight=False)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
-    folder = data or Folders().data / "demo"
+    scenarios = scenario or [Scenario.PROMOTE, Scenario.ROLLBACK]
     try:
-        run_interruptibly(
-            _Demo(console, folder, scenario or [Scenario.PROMOTE, Scenario.ROLLBACK], interval).run(leave=leave)
-        )
+        if kubeconfig or cluster:
+            folder = data or Folders().data / "demo-cluster"
+            abroad = partial(
+                Abroad, folder, kubeconfig=kubeconfig, context=context, metrics_server=metrics_server, proxy=proxy
+            )
+            seconds = interval or GUIDE_INTERVAL_SECONDS
+            patience = REAL_PODS_SECONDS + STEPS_AT_MOST * seconds
+            run_interruptibly(_DemoAbroad(console, abroad, scenarios, seconds, patience).run(leave=leave))
+        else:
+            folder = data or Folders().data / "demo"
+            run_interruptibly(_Demo(console, folder, scenarios, interval or SHORT_INTERVAL_SECONDS).run(leave=leave))
     except (*CANNOT_RUN, *WENT_WRONG) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
@@ -80,39 +111,32 @@ def demo(
         raise typer.Exit(130) from None
 
 
-class _Demo:
-    def __init__(self, console: Console, folder: Path, scenarios: list[Scenario], interval: int) -> None:
+class _Teller:
+    """Tells the story in some place, and prints it."""
+
+    def __init__(self, console: Console, scenarios: list[Scenario], interval: int, patience: float) -> None:
         self._console = console
-        self._folder = folder
         self._scenarios = scenarios
-        self._interval = interval
+        self._interval, self._patience = interval, patience
         self._began = time.monotonic()
 
-    async def run(self, *, leave: bool) -> None:
-        with ConsoleProgress(self._console) as progress:
-            binaries = await ensure(progress)
-        self._began = time.monotonic()
-        self._say("starting Kubernetes, Temporal, Prometheus, the pocket mesh and Serinus")
-        async with Stage(self._folder, binaries) as stage, AsyncExitStack() as stack:
-            self._say(f"all serve; Temporal UI: {stage.world.temporal_ui}")
-            await self._set_scene(stage)
-            watcher = CanaryWatcher(stage.world.kubeconfig, NAMESPACE, NAME, self._tell)
-            teller = Storyteller(stage, await stack.enter_async_context(watcher), self._command, self._interval)
+    async def _tell_all(self, stage: Stage | Abroad) -> None:
+        self._say(f"all serve; Temporal UI: {stage.temporal_ui}")
+        self._title("The guide's podinfo")
+        said = "the guide's" if self._interval == GUIDE_INTERVAL_SECONDS else "to save your time: the guide's is 30s"
+        self._say(f"its Canary, with interval {self._interval}s, {said}")
+        await stage.apply_guide(interval=f"{self._interval}s")
+        async with CanaryWatcher(stage.kubeconfig, NAMESPACE, NAME, self._tell) as watcher:
+            teller = Storyteller(stage, watcher, self._command, self._interval, self._patience)
             await story.bootstrap(teller)
             for scenario in self._scenarios:
                 self._title(TITLES[scenario])
                 await STORIES[scenario](teller)
-            self._console.print(f"\n[green]Everything went as told[/] in {time.monotonic() - self._began:.0f} s.")
-            if not leave:
-                self._invite(stage)
-                with suppress(asyncio.CancelledError):  # Ctrl-C is how this ends
-                    await stage.world.watch()
-                self._say("ending everything; the data is kept for the next time")
+        self._console.print(f"\n[green]Everything went as told[/] in {time.monotonic() - self._began:.0f} s.")
 
-    async def _set_scene(self, stage: Stage) -> None:
-        self._title("The guide's podinfo")
-        self._say(f"its Canary, with interval {self._interval}s instead of {GUIDE_INTERVAL_SECONDS}s to save your time")
-        await stage.apply_guide(interval=f"{self._interval}s")
+    async def _stay(self, stage: Stage | Abroad) -> None:
+        with suppress(asyncio.CancelledError):  # Ctrl-C is how this ends
+            await stage.watch()
 
     # -- what is printed ------------------------------------------------------------------------------------------
 
@@ -132,15 +156,14 @@ class _Demo:
     def _clock(self) -> str:
         return f"[dim]{time.monotonic() - self._began:6.1f}s[/]"
 
-    def _invite(self, stage: Stage) -> None:
-        world = stage.world
+    def _invite(self, stage: Stage | Abroad) -> None:
         self._console.print(
             f"""
-It stays up until Ctrl-C. Temporal UI: [bold]{world.temporal_ui}[/] (workflow canary/test/podinfo)
+It stays up until Ctrl-C. Temporal UI: [bold]{stage.temporal_ui}[/] (workflow canary/test/podinfo)
 
 In another terminal:
-  export KUBECONFIG={world.kubeconfig}
-  export TEMPORAL_ADDRESS={world.temporal_address}
+  export KUBECONFIG={stage.kubeconfig}
+  export TEMPORAL_ADDRESS={stage.temporal_address}
   export http_proxy={stage.proxy}
   export no_proxy=127.0.0.1,localhost
   export PATH={stage.programs}:$PATH
@@ -152,3 +175,53 @@ Three things to try:
 """,
             soft_wrap=True,
         )
+
+
+class _Demo(_Teller):
+    """On this machine alone."""
+
+    def __init__(self, console: Console, folder: Path, scenarios: list[Scenario], interval: int) -> None:
+        super().__init__(console, scenarios, interval, END_SECONDS)
+        self._folder = folder
+
+    async def run(self, *, leave: bool) -> None:
+        with ConsoleProgress(self._console) as progress:
+            binaries = await ensure(progress)
+        self._began = time.monotonic()
+        self._say("starting Kubernetes, Temporal, Prometheus, the pocket mesh and Serinus")
+        async with Stage(self._folder, binaries) as stage:
+            await self._tell_all(stage)
+            if not leave:
+                self._invite(stage)
+                await self._stay(stage)
+                self._say("ending everything; the data is kept for the next time")
+
+
+class _DemoAbroad(_Teller):
+    """In somebody's cluster."""
+
+    def __init__(
+        self,
+        console: Console,
+        abroad: Callable[[Programs], Abroad],
+        scenarios: list[Scenario],
+        interval: int,
+        patience: float,
+    ) -> None:
+        super().__init__(console, scenarios, interval, patience)
+        self._abroad = abroad
+
+    async def run(self, *, leave: bool) -> None:
+        stage = self._abroad(await ensure_programs())
+        self._say("starting Temporal and Serinus here, for the cluster")
+        try:
+            async with stage:
+                await self._tell_all(stage)
+                if not leave:
+                    self._invite(stage)
+                    await self._stay(stage)
+        finally:
+            self._say(
+                f"in the cluster stay the definitions of the Canary API, and namespace {NAMESPACE}; to remove it: "
+                f"kubectl --kubeconfig {stage.kubeconfig} delete namespace {NAMESPACE}"
+            )

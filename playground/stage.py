@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Protocol, Self
 
 from playground.binaries import Binaries
 from playground.ports import LOOPBACK, free_ports
@@ -27,10 +27,25 @@ PROVIDER = "gatewayapi:v1beta1"
 """What the guide installs with."""
 
 
+class Ground(Protocol):
+    """Where our own processes run."""
+
+    folder: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A complete environment for them."""
+        ...
+
+    def on_exit(self, fault: ProcessExited) -> None:
+        """One ended although nobody asked it to."""
+        ...
+
+
 class Actor:
     """One of our own processes: a Python module, with where to ask whether it serves."""
 
-    def __init__(self, name: str, words: list[str], health: str, stage: "Stage") -> None:
+    def __init__(self, name: str, words: list[str], health: str, stage: Ground) -> None:
         self.name = name
         self._command: list[str | Path] = [Path(sys.executable), "-m", *words]
         self._health = health
@@ -41,7 +56,7 @@ class Actor:
         """Start it and return when it serves; raises ProcessFault when it does not."""
         self.process = Process(
             self.name,
-            self._stage.world.folder / "logs" / f"{self.name}.log",
+            self._stage.folder / "logs" / f"{self.name}.log",
             environment=self._stage.env,
             grace_seconds=GRACE_SECONDS,
             on_exit=self._stage.on_exit,
@@ -71,6 +86,7 @@ class Stage:
 
     def __init__(self, folder: Path, binaries: Binaries, *, minimum_interval_seconds: float = 1.0) -> None:
         self.world = World(folder, binaries)
+        self.folder = self.world.folder
         self._minimum_interval_seconds = minimum_interval_seconds
         mesh, mesh_metrics, loadtester, health = free_ports(4)
         self.proxy = f"http://{LOOPBACK}:{mesh}"
@@ -87,6 +103,29 @@ class Stage:
         self.loadtester = Actor("loadtester", ["loadtester", "--port", str(loadtester)], f"{tester}/healthz", self)
         self.worker = Actor("worker", ["worker", "worker"], f"http://{LOOPBACK}:{health}/readyz", self)
         self._running = AsyncExitStack()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's."""
+        return self.world.kubeconfig
+
+    @property
+    def temporal_address(self) -> str:
+        """Host and port of Temporal's frontend."""
+        return self.world.temporal_address
+
+    @property
+    def temporal_ui(self) -> str:
+        """The URL of Temporal's UI."""
+        return self.world.temporal_ui
+
+    async def kubectl(self, *words: str, manifest: str | None = None) -> str:
+        """What kubectl prints for these words; raises KubectlFailed."""
+        return await self.world.kubectl(*words, manifest=manifest)
+
+    async def watch(self) -> NoReturn:
+        """Wait until a process ends although nobody asked it to; raises ProcessExited."""
+        await self.world.watch()
 
     @property
     def programs(self) -> Path:

@@ -7,8 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from playground.stage import Stage
 from playground.traffic import Traffic
 from playground.watcher import CanaryWatcher
 from worker.steer import send_to
@@ -26,6 +26,21 @@ FAULTY_FROM_WEIGHT = 15
 Say = Callable[[str], None]
 
 
+class Theatre(Protocol):
+    """What a story needs of the place where it is told."""
+
+    proxy: str
+
+    @property
+    def temporal_address(self) -> str:
+        """Host and port of Temporal's frontend."""
+        ...
+
+    async def kubectl(self, *words: str, manifest: str | None = None) -> str:
+        """What kubectl prints for these words."""
+        ...
+
+
 class StoryWentWrong(Exception):
     """The story did not go as told; the text says where."""
 
@@ -34,10 +49,12 @@ class StoryWentWrong(Exception):
 class Storyteller:
     """What every scenario needs."""
 
-    stage: Stage
+    stage: Theatre
     watcher: CanaryWatcher
     say: Say
     interval_seconds: float
+    patience_seconds: float = END_SECONDS
+    """For a bootstrap, or a whole rollout."""
 
     async def release(self) -> str:
         """Set the next image version on the target; returns it once the rollout began."""
@@ -46,7 +63,7 @@ class Storyteller:
         self.watcher.events.clear()
         self.say(f"kubectl -n test set image deployment/podinfo podinfod={image}")
         started = time.monotonic()
-        await self.stage.world.kubectl("-n", NAMESPACE, "set", "image", "deployment/podinfo", f"podinfod={image}")
+        await self.stage.kubectl("-n", NAMESPACE, "set", "image", "deployment/podinfo", f"podinfod={image}")
         await self.watcher.until_event("New revision detected!", seconds=DETECTION_SECONDS)
         self.say(f"noticed within {time.monotonic() - started:.2f} s")
         return image
@@ -54,7 +71,7 @@ class Storyteller:
 
 async def bootstrap(teller: Storyteller) -> None:
     """The primary serves, the target idles at zero; a rollout that an earlier end cut short is completed first."""
-    await teller.watcher.until_phase("Initialized", "Succeeded", "Failed", seconds=END_SECONDS)
+    await teller.watcher.until_phase("Initialized", "Succeeded", "Failed", seconds=teller.patience_seconds)
     require(teller.watcher.image("podinfo-primary") != "", "podinfo-primary exists")
 
 
@@ -64,7 +81,7 @@ async def promote(teller: Storyteller) -> None:
     async with Traffic("http://podinfo.test:9898/", proxy=teller.stage.proxy, per_second=5) as users:
         started = time.monotonic()
         image = await teller.release()
-        await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+        await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)
         took = time.monotonic() - started
         await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
     require(watcher.phase == "Succeeded", f"the good release is promoted, not {watcher.phase}: {watcher.texts}")
@@ -80,12 +97,14 @@ async def rollback(teller: Storyteller) -> None:
     before = watcher.image("podinfo-primary")
     await teller.release()
     await watcher.until(
-        lambda: watcher.weight >= FAULTY_FROM_WEIGHT, seconds=END_SECONDS, what=f"weight {FAULTY_FROM_WEIGHT}"
+        lambda: watcher.weight >= FAULTY_FROM_WEIGHT,
+        seconds=teller.patience_seconds,
+        what=f"weight {FAULTY_FROM_WEIGHT}",
     )
     teller.say(f"now it fails: curl {CANARY_URL}/status/500, {FAULTS_PER_SECOND:.0f} times a second")
     faults = Traffic(f"{CANARY_URL}/status/500", proxy=teller.stage.proxy, per_second=FAULTS_PER_SECOND)
     async with faults:
-        await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+        await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)
     await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
     require(watcher.phase == "Failed", f"the faulty release is rolled back, not {watcher.phase}: {watcher.texts}")
     require(watcher.weight == 0, "all traffic is on the primary")
@@ -98,7 +117,7 @@ async def manual(teller: Storyteller) -> None:
     """A person pauses a rollout, looks, lets it go on, and promotes it early."""
     watcher = teller.watcher
     image = await teller.release()
-    await watcher.until(lambda: watcher.weight > 0, seconds=END_SECONDS, what="the first weight")
+    await watcher.until(lambda: watcher.weight > 0, seconds=teller.patience_seconds, what="the first weight")
     await _steer(teller, Verb.PAUSE, "looking at the logs")
     held = watcher.weight
     await watcher.until_event("Pause", seconds=DETECTION_SECONDS)
@@ -106,9 +125,11 @@ async def manual(teller: Storyteller) -> None:
     require(watcher.weight == held, f"the weight stays at {held} while paused, not {watcher.weight}")
     teller.say(f"two checks later the weight is still {held}")
     await _steer(teller, Verb.RESUME, "")
-    await watcher.until(lambda: watcher.weight > held, seconds=END_SECONDS, what="the next weight after resume")
+    await watcher.until(
+        lambda: watcher.weight > held, seconds=teller.patience_seconds, what="the next weight after resume"
+    )
     await _steer(teller, Verb.PROMOTE, "seen enough")
-    await watcher.until_phase("Succeeded", "Failed", seconds=END_SECONDS)
+    await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)
     require(watcher.phase == "Succeeded", f"the release is promoted by hand, not {watcher.phase}: {watcher.texts}")
     require(watcher.image("podinfo-primary") == image, "the primary runs the new image")
 
@@ -116,7 +137,7 @@ async def manual(teller: Storyteller) -> None:
 async def _steer(teller: Storyteller, verb: Verb, reason: str) -> None:
     flag = f' --reason "{reason}"' if reason else ""
     teller.say(f"serinus {verb} podinfo -n test{flag}")
-    address = teller.stage.world.temporal_address
+    address = teller.stage.temporal_address
     reply = await send_to(address, verb, CANARY, Command(by="demo", reason=reason))
     teller.say(reply.message)
 

@@ -94,6 +94,18 @@ def test_strategy(analysis: Json, strategy: Strategy) -> None:
     assert (plan.strategy, plan.iterations) == (strategy, analysis.get("iterations", 0))
 
 
+def test_without_a_router() -> None:
+    """Blue/green is what is possible; what is left out is told."""
+    plan = plan_of(a_model(provider="kubernetes", analysis=an_analysis(stepWeightPromotion=10)), DEFAULTS)
+    assert (plan.strategy, plan.iterations, plan.weights) == (Strategy.BLUE_GREEN, 10, ())
+    assert (plan.routed, plan.promotion_step) == (False, 0)
+    assert plan.caveats == (
+        "Progressive traffic is not supported when using the kubernetes provider",
+        "Setting canaryAnalysis.iterations: 10",
+    )
+    assert not plan_of(a_model(analysis=an_analysis()), Defaults(mesh_provider="kubernetes")).routed
+
+
 def test_promotion_in_steps() -> None:
     """`stepWeightPromotion`; at once when absent."""
     assert plan_of(a_model(), DEFAULTS).promotion_step == 0
