@@ -7,7 +7,7 @@ import httpx
 from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
-from k8s.informers import Informer
+from k8s.informer_factory import InformerFactory
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.resources import CANARIES
@@ -15,6 +15,7 @@ from k8s.routers.base import Router
 from k8s.routers.registry import router_for
 from k8s.targets.base import DEFAULT_SELECTOR_LABELS, Selector, Target
 from k8s.targets.registry import target_for
+from workflows.effects import Role
 from workflows.observation import CanaryRef
 
 
@@ -49,6 +50,16 @@ class Subject:
         return self.canary.namespace
 
     @property
+    def target_name(self) -> str:
+        """Of the target."""
+        return self.canary.target_name
+
+    @property
+    def primary_name(self) -> str:
+        """Of the object that tells what serves live traffic."""
+        return self.target.primary_name(self.target_name)
+
+    @property
     def router(self) -> Router:
         """Raises UnfitRoute when the provider is not supported."""
         return router_for(self.provider)
@@ -59,7 +70,7 @@ class Bench:
     """Clients and shared caches; enters every activity by its constructor."""
 
     cluster: Cluster
-    deployments: Informer
+    informers: InformerFactory
     http: httpx.AsyncClient
     defaults: Defaults = field(default_factory=Defaults)
 
@@ -81,24 +92,52 @@ class Bench:
         """What a Canary object as read from the API server stands for."""
         canary = load_canary(raw)
         provider = canary.spec.provider or self.defaults.mesh_provider
-        return Subject(canary, raw, target_for(canary.spec.target_ref.kind), provider)
+        ref = canary.spec.target_ref
+        return Subject(canary, raw, target_for(ref.api_version, ref.kind), provider)
 
     async def find_target(self, subject: Subject) -> Json | None:
         """The target as it is now."""
-        return await find(self.cluster, subject.target.resource, subject.namespace, subject.canary.target_name)
+        return await self._find(subject, subject.target_name)
 
     async def find_primary(self, subject: Subject) -> Json | None:
         """The primary as it is now."""
-        return await find(self.cluster, subject.target.resource, subject.namespace, subject.canary.primary_name)
+        return await self._find(subject, subject.primary_name)
 
     async def target(self, subject: Subject) -> Json:
         """The target as it is now; raises NotFound."""
-        return await self.cluster.get(self.path(subject, subject.canary.target_name))
+        return await self.cluster.get(self.path(subject, subject.target_name))
+
+    async def find_workload(self, subject: Subject, role: Role) -> Json | None:
+        """What becomes ready in that role, as it is now."""
+        obj = await (self.find_target(subject) if role is Role.CANARY else self.find_primary(subject))
+        return await self.workload_of(subject, role, obj)
+
+    async def workload_of(self, subject: Subject, role: Role, obj: Json | None) -> Json | None:
+        """The same, given the target or the primary, which mostly is it."""
+        if obj is None or subject.target.workloads == subject.target.resource:
+            return obj
+        name = workload_name(subject, role, obj)
+        return await find(self.cluster, subject.target.workloads, subject.namespace, name) if name else None
+
+    def seen_workload(self, subject: Subject, role: Role) -> Json | None:
+        """The same as last seen; costs no request."""
+        kind, namespace = subject.target, subject.namespace
+        name = subject.target_name if role is Role.CANARY else subject.primary_name
+        obj = self.informers.of(kind.resource).get(namespace, name)
+        return self.informers.of(kind.workloads).get(namespace, workload_name(subject, role, obj)) if obj else None
 
     def path(self, subject: Subject, name: str) -> str:
-        """Of a workload of the target's kind."""
+        """Of an object of the target's kind."""
         return subject.target.resource.path(subject.namespace, name)
 
-    def selector(self, subject: Subject, target: Json) -> Selector:
-        """The label that tells canary and primary apart."""
-        return subject.target.selector(target, self.defaults.selector_labels)
+    def selector(self, subject: Subject, target: Json, primary: Json | None) -> Selector:
+        """The labels that tell canary and primary apart; a primary that exists has some already."""
+        return subject.target.selector(target, primary, self.defaults.selector_labels)
+
+    async def _find(self, subject: Subject, name: str) -> Json | None:
+        return await find(self.cluster, subject.target.resource, subject.namespace, name)
+
+
+def workload_name(subject: Subject, role: Role, obj: Json) -> str:
+    """The name of what becomes ready when the target or the primary is `obj`; empty when there is nothing yet."""
+    return subject.target.canary_workload(obj) if role is Role.CANARY else subject.target.primary_workload(obj)

@@ -13,7 +13,7 @@ from activities.hooks import ask, payload_of
 from activities.plan import UnfitAnalysis, plan_of
 from activities.providers.prometheus import Prometheus
 from activities.queries import DURATION, SUCCESS_RATE, builtin_query
-from activities.readiness import name_of, threshold_of
+from activities.readiness import threshold_of
 from activities.templates import UnknownVariable, ask_template, render, variables_of
 from k8s import readiness
 from k8s.client import Json
@@ -57,7 +57,7 @@ class Examine:
     def _waiting(self, subject: Subject, order: Examination) -> tuple[Role, str] | None:
         """The first workload whose pods are not ready; a target that an autoscaler just grew is one of them."""
         for role in (Role.PRIMARY, Role.CANARY) if order.primary_matters else (Role.CANARY,):
-            obj = self._bench.deployments.get(subject.namespace, name_of(subject, role))
+            obj = self._bench.seen_workload(subject, role)
             found = subject.target.readiness(obj, threshold_of(subject, role)) if obj else None
             if isinstance(found, readiness.Waiting | readiness.Stuck):
                 return role, found.why

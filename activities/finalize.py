@@ -51,6 +51,6 @@ class Finalize:
         """The Service first: where a route goes away, it is what leads the traffic."""
         cluster, canary, raw = self._bench.cluster, subject.canary, subject.raw
         target = await self._bench.find_target(subject)
-        if target:
-            await restore_apex_service(cluster, canary, raw, self._bench.selector(subject, target))
+        if target and (selector := self._bench.selector(subject, target, None)):
+            await restore_apex_service(cluster, canary, raw, selector)
         await subject.router.finalize(cluster, canary, raw)

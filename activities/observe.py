@@ -8,13 +8,11 @@ from activities.plan import UnfitAnalysis, plan_of
 from k8s.client import Json
 from k8s.errors import NotFound
 from k8s.models.errors import InvalidCanary
-from k8s.primary import primary_template, runs_same
-from k8s.readiness import is_serving
 from k8s.resources import CANARIES
 from k8s.revision import template_hash
 from k8s.routers.base import UnfitRoute
 from k8s.targets.base import UnfitTarget
-from workflows.effects import Activity
+from workflows.effects import Activity, Role
 from workflows.observation import CanaryRef, Names, Observation, Phase, Plan, Revision, Status
 
 PROBLEMS = (InvalidCanary, UnfitTarget, UnfitRoute, UnfitAnalysis, MissingConfig)
@@ -44,24 +42,27 @@ class Observe:
         target = await self._bench.find_target(subject)
         if target is None:
             return seen.model_copy(update={"target_found": False, "problem": missing(seen.names), "plan": plan})
-        selector = self._bench.selector(subject, target)
-        template = subject.target.template(target)
+        kind, primary = subject.target, await self._bench.find_primary(subject)
+        selector = self._bench.selector(subject, target, primary)
+        template, running = kind.template(target), kind.running(primary) if primary else None
         tracked = await tracked_configs(self._bench, subject, template)
         configs = checksums(tracked)
-        primary = await self._bench.find_primary(subject)
-        expected = primary_template(template, selector, configs)
+        expected = kind.primary_template(template, selector, configs)
+        serving = await self._bench.workload_of(subject, Role.PRIMARY, primary)
         return seen.model_copy(
             update={
                 "plan": plan,
                 "revision": Revision(template=template_hash(template), configs=configs),
                 "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
-                "primary_found": primary is not None,
-                "primary_serving": is_serving(primary),
-                "primary_is_target": primary is not None and runs_same(subject.target.template(primary), expected),
+                "primary_found": running is not None,
+                "primary_serving": serving is not None and kind.is_serving(serving),
+                "primary_is_target": running is not None and kind.runs(running, expected),
             }
         )
 
     def _plan(self, subject: Subject) -> Plan:
+        if problem := subject.target.problem(subject.canary, subject.provider):
+            raise UnfitTarget(problem)
         if problem := subject.router.problem(subject.canary):
             raise UnfitRoute(problem)
         return plan_of(subject.canary, self._bench.defaults)

@@ -16,13 +16,11 @@ from k8s.apply import find
 from k8s.client import Json
 from k8s.configs import ConfigRef, config_refs
 from k8s.errors import ClusterError, NotFound
-from k8s.primary import is_ours, mark_of, primary_template, runs_same
-from k8s.readiness import is_serving
 from k8s.resources import SECRETS
 from k8s.revision import template_hash
 from k8s.scalers.registry import scaler_for
-from k8s.targets.base import PRIMARY_SUFFIX
-from workflows.effects import Activity, Promotion, PromotionOutcome, Undone
+from k8s.targets.base import PRIMARY_SUFFIX, Target
+from workflows.effects import Activity, Promotion, PromotionOutcome, Role, Undone
 from workflows.observation import CanaryRef, Revision
 
 PREVIOUS_SUFFIX = "-primary-previous"
@@ -47,22 +45,23 @@ class Promote:
         sums = checksums(configs)
         if Revision(template=template_hash(template), configs=sums) != order.revision:
             return PromotionOutcome.SUPERSEDED
-        expected = primary_template(template, self._bench.selector(subject, target), sums)
-        await self._copy(subject, target, expected, configs)
+        primary = await self._bench.cluster.get(self._bench.path(subject, subject.primary_name))
+        selector = self._bench.selector(subject, target, primary)
+        expected = subject.target.primary_template(template, selector, sums)
+        await self._copy(subject, target, primary, expected, configs)
         await self._reporter.report(order.report)
         return PromotionOutcome.COPIED
 
-    async def _copy(self, subject: Subject, target: Json, expected: Json, configs: dict[str, Json]) -> None:
-        kind, path = subject.target, self._bench.path(subject, subject.canary.primary_name)
-        primary = await self._bench.cluster.get(path)
-        current = kind.template(primary)
-        if not (is_ours(current) and runs_same(current, expected)):
-            await self._remember(subject, current, successor=mark_of(expected))
+    async def _copy(
+        self, subject: Subject, target: Json, primary: Json, expected: Json, configs: dict[str, Json]
+    ) -> None:
+        kind, current = subject.target, subject.target.running(primary)
+        if current is None or kind.mark(current) is None or not kind.runs(current, expected):
+            await (self._remember(subject, current, kind.mark(expected)) if current else self._forget(subject))
             await copy_configs(self._bench, subject, configs)
-            promoted = kind.promoted(primary, target, expected)
-            if subject.canary.spec.autoscaler_ref is None:
-                promoted["spec"]["replicas"] = max(1, kind.replicas(target))
-            await self._bench.cluster.replace(path, promoted)
+            scale = subject.canary.spec.autoscaler_ref is None
+            promoted = kind.promoted(primary, target, expected, scale=scale)
+            await self._bench.cluster.replace(self._bench.path(subject, subject.primary_name), promoted)
         if autoscaler := subject.canary.spec.autoscaler_ref:
             scaler = scaler_for(autoscaler.kind)
             await scaler.ensure_primary(self._bench.cluster, subject.canary, subject.raw, autoscaler.name)
@@ -112,17 +111,18 @@ class Promote:
         Only if it still runs what the record was made for: done twice, the second time finds nothing to do.
         """
         subject = await self._bench.load(ref)
-        path = self._bench.path(subject, subject.canary.primary_name)
+        kind, path = subject.target, self._bench.path(subject, subject.primary_name)
         primary = await self._bench.cluster.get(path)
-        record = await self._kept(subject)
-        running, restored = mark_of(subject.target.template(primary)), ""
-        if record and record.get("successor") == running:
+        record, running, restored = await self._kept(subject), kind.running(primary), ""
+        mark = kind.mark(running) if running else None
+        if record and mark is not None and record.get("successor") == mark:
             await self._restore_configs(subject, record["configs"])
-            await self._bench.cluster.replace(path, subject.target.promoted(primary, primary, record["template"]))
-            restored = former_hash(record)
-        elif record and running is not None and mark_of(record["template"]) == running:
-            restored = former_hash(record)  # by an attempt before this one
-        return Undone(serving=is_serving(primary), restored=restored)
+            primary = await self._bench.cluster.replace(path, kind.promoted(primary, primary, record["template"]))
+            restored = former_hash(kind, record)
+        elif record and mark is not None and kind.mark(record["template"]) == mark:
+            restored = former_hash(kind, record)  # by an attempt before this one
+        workload = await self._bench.workload_of(subject, Role.PRIMARY, primary)
+        return Undone(serving=workload is not None and kind.is_serving(workload), restored=restored)
 
     async def _restore_configs(self, subject: Subject, configs: dict[str, Json]) -> None:
         for id_, content in configs.items():
@@ -130,11 +130,11 @@ class Promote:
             await put_copy(self._bench, subject, resource_of(ConfigRef(kind, name)), name, content)
 
 
-def former_hash(record: Json) -> str:
+def former_hash(kind: Target, record: Json) -> str:
     """Template hash of the revision that was kept; a placeholder for one that another controller promoted."""
-    return (mark_of(record["template"]) or FOREIGN).partition(".")[0]
+    return (kind.mark(record["template"]) or FOREIGN).partition(".")[0]
 
 
 def previous_name(subject: Subject) -> str:
     """Of the Secret that keeps what the primary ran before."""
-    return f"{subject.canary.target_name}{PREVIOUS_SUFFIX}"
+    return f"{subject.target_name}{PREVIOUS_SUFFIX}"

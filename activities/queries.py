@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from k8s.client import Json
 from k8s.models.canary import Canary
+from k8s.targets.knative import PROVIDER as KNATIVE
+from k8s.targets.registry import target_for
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
@@ -41,6 +43,15 @@ APPLICATION = Dialect(
     ),
 )
 
+# Envoy counts by cluster; Knative's gateways name a cluster after the revision behind it.
+ENVOY = Dialect(
+    success_rate=(
+        '100 - 100 * (sum(rate(envoy_cluster_upstream_rq{{{series},envoy_response_code=~"5.*"}}[{window}]))'
+        " or vector(0)) / sum(rate(envoy_cluster_upstream_rq{{{series}}}[{window}]))"
+    ),
+    duration="histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{{{series}}}[{window}])) by (le))",
+)
+
 
 def builtin_query(metric: str, provider: str, canary: Canary, target: Json, window: str) -> str:
     """The text to send for a built-in metric.
@@ -52,10 +63,25 @@ def builtin_query(metric: str, provider: str, canary: Canary, target: Json, wind
         target: the target as read, for its ports and annotations.
         window: a Prometheus range such as `60s`.
     """
-    linkerd = speaks_linkerd(provider, canary)
-    dialect, series = (LINKERD, linkerd_series(canary, target)) if linkerd else (APPLICATION, pod_series(canary))
+    dialect, series = dialect_of(provider, canary, target)
     template = dialect.success_rate if metric == SUCCESS_RATE else dialect.duration
     return template.format(series=series, window=window)
+
+
+def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, str]:
+    """Who counts the canary's requests, and the labels under which they do.
+
+    Pods are known by their workload's name, and where a target has none of its own, by the canary's Service.
+    """
+    ref = canary.spec.target_ref
+    kind = target_for(ref.api_version, ref.kind)
+    if provider == KNATIVE:
+        return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
+    service = kind.canary_name(canary.target_name)
+    if speaks_linkerd(provider, canary):
+        series = linkerd_series(canary, target) if kind.pod_suffix else linkerd_service_series(canary, service)
+        return LINKERD, series
+    return APPLICATION, pod_series(canary, kind.pod_suffix) if kind.pod_suffix else service_series(canary, service)
 
 
 def speaks_linkerd(provider: str, canary: Canary) -> bool:
@@ -68,7 +94,7 @@ def speaks_linkerd(provider: str, canary: Canary) -> bool:
 
 
 def linkerd_series(canary: Canary, target: Json) -> str:
-    """Application traffic of the canary's pods: neither the kubelet's probes nor scrapes of the proxy count.
+    """Application traffic of the workload's pods: neither the kubelet's probes nor scrapes of the proxy count.
 
     The empty alternative lets series without `target_port` through: older proxies do not write it.
     """
@@ -76,7 +102,7 @@ def linkerd_series(canary: Canary, target: Json) -> str:
     admin = annotations.get(LINKERD_ADMIN_PORT_ANNOTATION, LINKERD_ADMIN_PORT)
     matchers = [
         f'namespace="{canary.namespace}"',
-        f'deployment="{canary.target_name}"',
+        f'{canary.spec.target_ref.kind.lower()}="{canary.target_name}"',
         'direction="inbound"',
         'route_name!="probe"',
         f'srv_port!="{escaped(admin)}"',
@@ -98,11 +124,20 @@ def application_port(canary: Canary, target: Json) -> str:
     return ""
 
 
-def pod_series(canary: Canary) -> str:
+def linkerd_service_series(canary: Canary, service: str) -> str:
+    """Requests that meshed clients sent to a Service, as their own proxies count them."""
+    return f'direction="outbound",dst_namespace="{canary.namespace}",dst_service="{service}"'
+
+
+def pod_series(canary: Canary, suffix: str) -> str:
     """An application's own histogram, with the pod labels of Flagger's bundled Prometheus."""
     literal = canary.target_name.replace(".", r"\.")  # the only character of a name that a regular expression reads
-    pods = f"{escaped(literal)}-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
-    return f'kubernetes_namespace="{canary.namespace}",kubernetes_pod_name=~"{pods}"'
+    return f'kubernetes_namespace="{canary.namespace}",kubernetes_pod_name=~"{escaped(literal)}{suffix}"'
+
+
+def service_series(canary: Canary, service: str) -> str:
+    """An application's own histogram, with the labels that a ServiceMonitor of the Prometheus Operator gives."""
+    return f'namespace="{canary.namespace}",service="{service}"'
 
 
 def escaped(text: str) -> str:

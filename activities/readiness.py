@@ -9,11 +9,13 @@ from activities.heartbeat import heartbeating, leaving_on_shutdown
 from k8s import readiness
 from k8s.apply import find
 from k8s.client import Json
+from k8s.informers import key_of
 from workflows.effects import Activity, Ready, Readying, Role, Stuck, Wait, Waiting
 
 SETTLE_SECONDS = 2.0
 """A controller needs a moment to make the pods it will then report as unavailable."""
-AVAILABILITY = "updated replicas are available"
+AVAILABILITY = " are available"
+"""How a reason ends when every pod is there and runs the present template."""
 
 
 class AwaitReady:
@@ -26,12 +28,11 @@ class AwaitReady:
     async def await_ready(self, wait: Wait) -> Readying:
         """Ready, stuck, or more available pods than the caller knows of."""
         subject = await self._bench.load(wait.canary)
-        name = name_of(subject, wait.role)
         async with heartbeating(), leaving_on_shutdown():
-            return Readying(readiness=await self._readiness(subject, name, threshold_of(subject, wait.role), wait))
+            return Readying(readiness=await self._readiness(subject, threshold_of(subject, wait.role), wait))
 
-    async def _readiness(self, subject: Subject, name: str, threshold: int, wait: Wait) -> Ready | Waiting | Stuck:
-        obj = await find(self._bench.cluster, subject.target.resource, subject.namespace, name)
+    async def _readiness(self, subject: Subject, threshold: int, wait: Wait) -> Ready | Waiting | Stuck:
+        obj = await self._bench.find_workload(subject, wait.role)
         loop = asyncio.get_running_loop()
         settled = loop.time() + SETTLE_SECONDS
         while obj is not None:
@@ -45,12 +46,14 @@ class AwaitReady:
                     if is_news(found, wait.available, settled=loop.time() >= settled):
                         return Waiting(why=why, available=available)
             settles_in = settled - loop.time() if wait.available < 0 else None
-            obj = await self._next(subject, name, obj, settles_in)
-        return Stuck(why=f"{subject.target.resource.kind.lower()} {name}.{subject.namespace} not found")
+            obj = await self._next(subject, obj, settles_in)
+        name = name_of(subject, wait.role)
+        return Stuck(why=f"{subject.target.workloads.kind.lower()} {name}.{subject.namespace} not found")
 
-    async def _next(self, subject: Subject, name: str, obj: Json, seconds: float | None) -> Json | None:
+    async def _next(self, subject: Subject, obj: Json, seconds: float | None) -> Json | None:
         """The object after its next change, or after some time; never an older one than `obj`."""
-        informer, key = self._bench.deployments, (subject.namespace, name)
+        workloads, key = subject.target.workloads, key_of(obj)
+        informer = self._bench.informers.of(workloads)
         generation = obj["metadata"]["generation"]
         cached = informer.get(*key)
         if cached is None or cached["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:
@@ -61,7 +64,7 @@ class AwaitReady:
                 return obj
             cached = informer.get(*key)
         if cached is None:
-            return await find(self._bench.cluster, subject.target.resource, *key)
+            return await find(self._bench.cluster, workloads, *key)
         return cached if cached["metadata"]["generation"] >= generation else obj
 
 
@@ -73,8 +76,8 @@ def is_news(found: readiness.Waiting, known_available: int, *, settled: bool) ->
 
 
 def name_of(subject: Subject, role: Role) -> str:
-    """Of the workload in that role."""
-    return subject.canary.target_name if role is Role.CANARY else subject.canary.primary_name
+    """Of the workload in that role, as users know it."""
+    return subject.target_name if role is Role.CANARY else subject.primary_name
 
 
 def threshold_of(subject: Subject, role: Role) -> int:

@@ -3,11 +3,11 @@
 from temporalio import activity
 
 from activities.bench import Bench, Subject
+from activities.bootstrap import put_canary
 from activities.report import Reporter
 from k8s.apply import amend
 from k8s.client import Json
 from k8s.errors import NotFound
-from k8s.readiness import is_empty
 from k8s.scalers.registry import scaler_for
 from workflows.effects import Activity, Scale
 
@@ -36,14 +36,16 @@ class ScaleTarget:
     async def _empty(self, subject: Subject) -> None:
         """To zero, and until the cluster says that no pod is left: scaled up sooner, the old ones would stay."""
         target = await scale_to(self._bench, subject, 0)
-        key, cache = (subject.namespace, subject.canary.target_name), self._bench.deployments
-        while not is_empty(target):
+        kind, key = subject.target, (subject.namespace, subject.target_name)
+        cache = self._bench.informers.of(kind.resource)
+        while not kind.is_empty(target):
             if cache.get(*key) in (None, target):
                 await cache.changed(*key)
             target = cache.get(*key) or await self._bench.target(subject)
 
     async def _up(self, subject: Subject) -> None:
         target = await self._bench.target(subject)
+        await put_canary(self._bench, subject, target)
         if subject.target.replicas(target) == 0:
             await scale_to(self._bench, subject, await self._starting_replicas(subject))
 
@@ -58,5 +60,5 @@ class ScaleTarget:
 
 async def scale_to(bench: Bench, subject: Subject, replicas: int) -> Json:
     """Set the target's replicas; raises NotFound."""
-    path = bench.path(subject, subject.canary.target_name)
+    path = bench.path(subject, subject.target_name)
     return await amend(bench.cluster, path, lambda target: subject.target.scaled(target, replicas))

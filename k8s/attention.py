@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from k8s.client import Json
 from k8s.revision import template_hash
+from k8s.targets.base import Target, UnfitTarget
 
 REST_PHASES = frozenset({"Initialized", "Succeeded", "Failed"})
 FINALIZER = "finalizer.flagger.app"
@@ -20,38 +21,53 @@ class Sight:
     """What the watches show of one canary."""
 
     canary: Json
+    kind: Target | None
+    """Of the target; None when it is none that can be released."""
     target: Json | None
     primary: Json | None
     versions: Versions
 
+    @property
+    def revision(self) -> str | None:
+        """Hash of the target's template; empty when it is unfit for a release, None when there is no target."""
+        if self.kind is None or self.target is None:
+            return None
+        try:
+            return template_hash(self.kind.template(self.target))
+        except UnfitTarget:
+            return ""
+
+    @property
+    def has_primary(self) -> bool:
+        """Whether something is known to serve."""
+        return bool(self.kind and self.primary and self.kind.running(self.primary))
+
 
 def fingerprint(sight: Sight) -> Hashable:
     """What a run would look at; while it stays the same there is no reason to look again."""
-    canary, target = sight.canary, sight.target
-    metadata = canary["metadata"]
+    metadata = sight.canary["metadata"]
     return (
         metadata["uid"],
         metadata.get("generation"),
         "deletionTimestamp" in metadata,
-        template_hash(target["spec"]["template"]) if target else None,
-        sight.primary is not None,
+        sight.revision,
+        sight.has_primary,
         tuple(sorted(sight.versions.items())),
     )
 
 
 def wants_run(sight: Sight) -> str:
     """Why the canary is not at rest; empty when it is."""
-    canary, target = sight.canary, sight.target
-    metadata, status = canary["metadata"], canary.get("status") or {}
+    metadata, status = sight.canary["metadata"], sight.canary.get("status") or {}
     if "deletionTimestamp" in metadata:
         return "the canary is being deleted" if FINALIZER in (metadata.get("finalizers") or []) else ""
     if status.get("phase", "") not in REST_PHASES:
         return f"phase {status.get('phase') or 'New'}"
-    if target is None:
+    if sight.target is None:
         return "the target is gone"
-    if sight.primary is None:
+    if not sight.has_primary:
         return "the primary is gone"
-    if template_hash(target["spec"]["template"]) not in (status.get("lastAppliedSpec"), status.get("lastPromotedSpec")):
+    if sight.revision not in (status.get("lastAppliedSpec"), status.get("lastPromotedSpec")):
         return "the target has a new revision"
     if metadata.get("generation") != status.get("observedGeneration"):
         return "the canary's spec changed"

@@ -54,7 +54,7 @@ class Informer:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name=f"informer {self.path}")
+        self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -62,6 +62,10 @@ class Informer:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+
+    def start(self) -> None:
+        """Begin to watch, as entering does."""
+        self._task = asyncio.create_task(self._run(), name=f"informer {self.path}")
 
     async def synced(self) -> None:
         """Return once the cache has held the whole collection (an absent kind counts as an empty one)."""

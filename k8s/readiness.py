@@ -22,7 +22,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Stuck:
-    """The Deployment controller gave up on it."""
+    """The cluster gave up on it."""
 
     why: str
 
@@ -61,9 +61,9 @@ def _gave_up(status: Json) -> bool:
     return any(c["type"] == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
 
 
-def is_serving(deployment: Json | None) -> bool:
+def is_serving(deployment: Json) -> bool:
     """Whether at least one pod is available, of whatever template."""
-    return bool(deployment and (deployment.get("status") or {}).get("availableReplicas", 0))
+    return bool((deployment.get("status") or {}).get("availableReplicas", 0))
 
 
 def is_empty(deployment: Json) -> bool:

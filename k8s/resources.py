@@ -11,6 +11,11 @@ class Resource(NamedTuple):
     plural: str
 
     @property
+    def group(self) -> str:
+        """Empty for the core group."""
+        return group_of(self.api_version)
+
+    @property
     def root(self) -> str:
         """`/api/v1` for the core group, `/apis/{group}/{version}` otherwise."""
         return f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
@@ -32,9 +37,15 @@ class Resource(NamedTuple):
         }
 
 
+def group_of(api_version: str) -> str:
+    """The API group in `{group}/{version}`; empty for the core group, whose apiVersion is the version alone."""
+    return api_version.rpartition("/")[0]
+
+
 CANARIES = Resource("flagger.app/v1beta1", "Canary", "canaries")
 METRIC_TEMPLATES = Resource("flagger.app/v1beta1", "MetricTemplate", "metrictemplates")
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
+DAEMON_SETS = Resource("apps/v1", "DaemonSet", "daemonsets")
 SERVICES = Resource("v1", "Service", "services")
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 SECRETS = Resource("v1", "Secret", "secrets")
@@ -43,3 +54,5 @@ PODS = Resource("v1", "Pod", "pods")
 AUTOSCALERS = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 HTTP_ROUTES_V1 = Resource("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 HTTP_ROUTES_V1BETA1 = Resource("gateway.networking.k8s.io/v1beta1", "HTTPRoute", "httproutes")
+KNATIVE_SERVICES = Resource("serving.knative.dev/v1", "Service", "services")
+KNATIVE_REVISIONS = Resource("serving.knative.dev/v1", "Revision", "revisions")

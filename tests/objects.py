@@ -67,3 +67,57 @@ def a_deployment(
         "spec": fields,
         "status": {"observedGeneration": 1, **counts} | (status or {}),
     }
+
+
+def a_daemon_set(
+    name: str = "podinfo", *, template: Json | None = None, status: Json | None = None, **spec: Any
+) -> Json:
+    """A DaemonSet with an available pod on each of two nodes."""
+    counts = ("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled", "numberAvailable")
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "generation": 1},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": deepcopy(template or a_template())} | spec,
+        "status": {"observedGeneration": 1, "numberMisscheduled": 0, **dict.fromkeys(counts, 2)} | (status or {}),
+    }
+
+
+def a_core_service(name: str = "podinfo", *, version: str = "1", **spec: Any) -> Json:
+    """A Service, as the cluster completed it, that leads to the pods of a version."""
+    fields = {
+        "type": "ClusterIP",
+        "clusterIP": "10.0.0.1",
+        "clusterIPs": ["10.0.0.1"],
+        "selector": {"app": "podinfo", "version": version},
+        "ports": [{"name": "http", "protocol": "TCP", "port": 9898, "targetPort": 9898}],
+    } | spec
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "labels": {"team": "birds"}},
+        "spec": fields,
+    }
+
+
+def a_knative_service(name: str = "podinfo", *, latest: str = "podinfo-00001", primary: str = "", **spec: Any) -> Json:
+    """A Knative Service with a latest revision, and one that serves if it is named."""
+    annotations = {"flagger.app/primary-revision": primary} if primary else {}
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "annotations": annotations},
+        "spec": {"template": {"spec": {"containers": [{"image": "podinfo:1"}]}}} | spec,
+        "status": {"latestCreatedRevisionName": latest, "latestReadyRevisionName": latest},
+    }
+
+
+def a_knative_revision(name: str = "podinfo-00001", *, ready: str = "True", **condition: Any) -> Json:
+    """A revision with its condition Ready."""
+    return {
+        "apiVersion": "serving.knative.dev/v1",
+        "kind": "Revision",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "generation": 1},
+        "spec": {"containers": [{"image": "podinfo:1"}]},
+        "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": ready} | condition]},
+    }

@@ -17,10 +17,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_ran
 
 from k8s.attention import Sight, Versions, fingerprint, wants_run
 from k8s.client import Cluster, Json
-from k8s.configs import config_refs, is_tracked
+from k8s.configs import ConfigRef, config_refs, is_tracked
+from k8s.informer_factory import InformerFactory
 from k8s.informers import DELETED, Informer, Key, key_of
-from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SECRETS
-from k8s.targets.base import PRIMARY_SUFFIX
+from k8s.resources import CANARIES, CONFIG_MAPS, SECRETS, Resource
+from k8s.targets.base import Target, UnfitTarget
+from k8s.targets.registry import target_for
 from worker.settings import WorkerSettings
 from worker.temporal import WORKFLOW, workflow_id
 from workflows.observation import CanaryRef
@@ -31,15 +33,20 @@ log = structlog.get_logger(__name__)
 SENDERS = 8
 RESYNC_SECONDS = 300.0
 """How often canaries that are not at rest are signalled anyway, should their workflow have been terminated."""
+TARGETS_PATIENCE_SECONDS = 30.0
+"""How long a start waits for the watches of the targets: one of them may be forbidden."""
 
 
 class Watches:
-    """The shared informers of one process; everything that waits or watches uses these."""
+    """The shared informers of one process; everything that waits or watches uses these.
+
+    Those of the targets' kinds begin with the first Canary that has such a target.
+    """
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         scope = namespace or None
         self.canaries = Informer(cluster, CANARIES.path(scope))
-        self.deployments = Informer(cluster, DEPLOYMENTS.path(scope))
+        self.targets = InformerFactory(cluster, scope)
         # Metadata only: a resourceVersion tells of a change, and no secret is held in memory.
         self.configs = {
             "configmap": Informer(cluster, CONFIG_MAPS.path(scope), metadata_only=True),
@@ -49,10 +56,11 @@ class Watches:
 
     @property
     def all(self) -> list[Informer]:
-        """Every informer."""
-        return [self.canaries, self.deployments, *self.configs.values()]
+        """Every informer but those of the targets."""
+        return [self.canaries, *self.configs.values()]
 
     async def __aenter__(self) -> Self:
+        await self._running.enter_async_context(self.targets)
         for informer in self.all:
             await self._running.enter_async_context(informer)
         return self
@@ -66,8 +74,21 @@ class Watches:
         return all(informer.is_synced for informer in self.all)
 
     async def synced(self) -> None:
-        """Return once every cache holds its collection."""
+        """Return once every cache holds its collection, or has been waited for long enough."""
         await asyncio.gather(*(informer.synced() for informer in self.all))
+        for canary in self.canaries:
+            self.follow(canary)
+        await self.targets.synced(within_seconds=TARGETS_PATIENCE_SECONDS)
+
+    def follow(self, canary: Json) -> Target | None:
+        """See that the kind of its target is watched; None when Serinus cannot release it."""
+        try:
+            kind = target_for(*kind_of(canary))
+        except UnfitTarget:
+            return None
+        for resource in (kind.resource, kind.workloads):
+            self.targets.of(resource)
+        return kind
 
 
 class Operator:
@@ -80,10 +101,10 @@ class Operator:
         self._dirty: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._seen: dict[Key, Hashable] = {}
-        self._by_target: dict[Key, set[Key]] = {}
+        self._by_target: dict[tuple[Resource, Key], set[Key]] = {}
         self._by_config: dict[tuple[str, str, str], set[Key]] = {}
         watches.canaries.on_change(self._on_canary)
-        watches.deployments.on_change(self._on_target)
+        watches.targets.on_change(self._on_target)
         for kind, informer in watches.configs.items():
             informer.on_change(partial(self._on_config, kind))
 
@@ -118,8 +139,8 @@ class Operator:
             self._seen[key] = None
             self._mark(key)
 
-    def _on_target(self, _: str, target: Json) -> None:
-        for key in self._by_target.get(key_of(target), ()):
+    def _on_target(self, resource: Resource, _: str, target: Json) -> None:
+        for key in self._by_target.get((resource, key_of(target)), ()):
             canary = self._watches.canaries.get(*key)
             if canary:
                 self._index(canary)
@@ -130,12 +151,12 @@ class Operator:
             self._mark(key)
 
     def _index(self, canary: Json) -> None:
-        key = key_of(canary)
-        target_key = (key[0], target_of(canary))
-        for name in (target_key[1], f"{target_key[1]}{PRIMARY_SUFFIX}"):
-            self._by_target.setdefault((key[0], name), set()).add(key)
-        target = self._watches.deployments.get(*target_key)
-        for ref in config_refs(target["spec"]["template"]).values() if target else ():
+        key, name, kind = key_of(canary), target_of(canary), self._watches.follow(canary)
+        if kind is None:
+            return
+        for part in (name, kind.primary_name(name)):
+            self._by_target.setdefault((kind.resource, (key[0], part)), set()).add(key)
+        for ref in configs_of(kind, self._watches.targets.of(kind.resource).get(key[0], name)):
             self._by_config.setdefault((ref.kind, key[0], ref.name), set()).add(key)
 
     def _mark(self, key: Key) -> None:
@@ -171,13 +192,15 @@ class Operator:
 
     def _sight(self, canary: Json) -> Sight:
         namespace, name = canary["metadata"]["namespace"], target_of(canary)
-        target = self._watches.deployments.get(namespace, name)
-        primary = self._watches.deployments.get(namespace, f"{name}{PRIMARY_SUFFIX}")
-        return Sight(canary, target, primary, self._versions(namespace, target))
+        kind = self._watches.follow(canary)
+        if kind is None:
+            return Sight(canary, None, None, None, {})
+        seen = self._watches.targets.of(kind.resource)
+        target, primary = seen.get(namespace, name), seen.get(namespace, kind.primary_name(name))
+        return Sight(canary, kind, target, primary, self._versions(namespace, configs_of(kind, target)))
 
-    def _versions(self, namespace: str, target: Json | None) -> Versions:
+    def _versions(self, namespace: str, refs: list[ConfigRef]) -> Versions:
         """ResourceVersions of the configs that the target refers to and that exist."""
-        refs = config_refs(target["spec"]["template"]).values() if target else ()
         found = {ref.id: self._watches.configs[ref.kind].get(namespace, ref.name) for ref in refs}
         return {id_: obj["metadata"]["resourceVersion"] for id_, obj in found.items() if obj and is_tracked(obj)}
 
@@ -234,4 +257,22 @@ def until_taken(canary: CanaryRef, *, final: RPCStatusCode | None = None) -> Asy
 
 def target_of(canary: Json) -> str:
     """The name in `spec.targetRef`; empty when a lenient CRD let the Canary go without."""
-    return str(((canary.get("spec") or {}).get("targetRef") or {}).get("name") or "")
+    return str(_target_ref(canary).get("name") or "")
+
+
+def kind_of(canary: Json) -> tuple[str, str]:
+    """`apiVersion` and `kind` in `spec.targetRef`."""
+    ref = _target_ref(canary)
+    return str(ref.get("apiVersion") or ""), str(ref.get("kind") or "")
+
+
+def configs_of(kind: Target, target: Json | None) -> list[ConfigRef]:
+    """The configs to which a target refers."""
+    try:
+        return list(config_refs(kind.template(target)).values()) if target else []
+    except UnfitTarget:
+        return []
+
+
+def _target_ref(canary: Json) -> Json:
+    return dict((canary.get("spec") or {}).get("targetRef") or {})

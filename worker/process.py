@@ -47,7 +47,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         if settings.temporal.search_attributes:
             await register_search_attributes(client)
         await watches.synced()
-        bench = Bench(cluster, watches.deployments, http, defaults_of(settings))
+        bench = Bench(cluster, watches.targets, http, defaults_of(settings))
         operator = Operator(client, watches, settings)
         async with worker_of(client, bench, settings):
             await _until(stop, operator)

@@ -3,6 +3,7 @@
 from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1
 from k8s.routers.base import Router, UnfitRoute
 from k8s.routers.gatewayapi.router import GatewayApiRouter
+from k8s.routers.knative import KnativeRouter
 from k8s.routers.kubernetes import KubernetesRouter
 
 ROUTERS: dict[str, Router] = {
@@ -11,6 +12,7 @@ ROUTERS: dict[str, Router] = {
     "kubernetes": KubernetesRouter(),
     # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.
     "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1, by_linkerd=True),
+    "knative": KnativeRouter(),
 }
 
 

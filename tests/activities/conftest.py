@@ -11,8 +11,7 @@ import pytest_asyncio
 
 from activities.bench import Bench
 from k8s.client import Cluster
-from k8s.informers import Informer
-from k8s.resources import DEPLOYMENTS
+from k8s.informer_factory import InformerFactory
 from tests.api_fixtures import api, cluster
 
 __all__ = ["api", "cluster"]
@@ -44,8 +43,8 @@ async def outside() -> AsyncIterator[Outside]:
 
 @pytest.fixture
 def bench(cluster: Cluster, outside: Outside) -> Bench:
-    """A bench whose cache of Deployments holds nothing."""
-    return Bench(cluster, Informer(cluster, DEPLOYMENTS.path()), outside.http)
+    """A bench whose caches hold nothing: nobody watches."""
+    return Bench(cluster, InformerFactory(cluster), outside.http)
 
 
 @pytest_asyncio.fixture

@@ -186,7 +186,7 @@ async def test_route_not_accepted(api: ApiServer, bench: Bench) -> None:
 )
 async def test_unready_workload(api: ApiServer, bench: Bench, outside: Outside, name: str, role: Role) -> None:
     """Nothing is judged, and nobody asked, while a workload is not ready."""
-    bench.deployments._put(a_deployment(name, status={"availableReplicas": 1}))
+    bench.informers.of(DEPLOYMENTS)._put(a_deployment(name, status={"availableReplicas": 1}))
     findings = await examined(api, bench, metrics=[SUCCESS_RATE], webhooks=[HOOK])
     assert (findings.waiting_for, findings.waiting) == (role, "1 of 2 updated replicas are available")
     assert findings.checks == ()

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.bench import Bench, Defaults
 from activities.registry import activities
 from k8s.client import Cluster, Json
-from k8s.informers import Informer
+from k8s.informer_factory import InformerFactory
 from k8s.resources import (
     AUTOSCALERS,
     CANARIES,
@@ -118,11 +118,11 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
         canary["spec"]["revertOnDeletion"] = True
         await scene.apply(CONFIG, SECRET, deployment, autoscaler, canary)
         cluster = await stack.enter_async_context(Cluster.connect(stage.world.kubeconfig, user_agent=USER_AGENT))
-        deployments = await stack.enter_async_context(Informer(cluster, DEPLOYMENTS.path()))
+        informers = await stack.enter_async_context(InformerFactory(cluster))
         http = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
-        await deployments.synced()
+        await informers.of(DEPLOYMENTS).synced()
         defaults = Defaults(mesh_provider=PROVIDER, metrics_server=stage.world.prometheus_url)
-        bench = Bench(cluster, deployments, http, defaults)
+        bench = Bench(cluster, informers, http, defaults)
         yield Rig(scene, cluster, {name_of(function): function for function in activities(bench)})
 
 

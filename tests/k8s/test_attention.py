@@ -7,6 +7,7 @@ import pytest
 
 from k8s.attention import Sight, fingerprint, wants_run
 from k8s.revision import template_hash
+from k8s.targets.deployment import DeploymentTarget
 from tests.objects import a_canary, a_deployment, a_template
 
 Json = dict[str, Any]
@@ -25,6 +26,7 @@ def a_sight(*, status: Json | None = None, metadata: Json | None = None, **chang
     """A canary at rest: target and primary run what was promoted, and its config is as it was."""
     defaults: Json = {
         "canary": a_canary(status=AT_REST | (status or {}), metadata=metadata),
+        "kind": DeploymentTarget(),
         "target": a_deployment(replicas=0),
         "primary": a_deployment("podinfo-primary"),
         "versions": {"configmap/settings": "5"},

@@ -6,38 +6,67 @@ import pytest
 
 from k8s.targets.base import Selector, UnfitTarget
 from k8s.targets.deployment import DeploymentTarget
-from k8s.targets.registry import target_for
 from tests.objects import a_deployment, a_template
 
 Json = dict[str, Any]
 KIND = DeploymentTarget()
 PRIMARY = Selector("app", "podinfo")
+WEB, NAME_C = {"tier": "web"}, {"app.kubernetes.io/name": "c"}
 STRATEGY = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}
 
 
 @pytest.mark.parametrize(
     ("match_labels", "selector"),
     [
-        ({"app": "a", "name": "b"}, Selector("app", "a")),
-        ({"name": "b", "app.kubernetes.io/name": "c"}, Selector("name", "b")),
-        ({"app.kubernetes.io/name": "c", "tier": "web"}, Selector("app.kubernetes.io/name", "c")),
+        ({"app": "a"}, Selector("app", "a")),
+        ({"app": "a", "name": "b"}, Selector("app", "a", {"name": "b"}, {"name": "b"})),
+        ({"app.kubernetes.io/name": "c", "name": "b"}, Selector("name", "b", NAME_C, NAME_C)),
+        ({"app.kubernetes.io/name": "c", "tier": "web"}, Selector("app.kubernetes.io/name", "c", WEB, WEB)),
     ],
 )
 def test_selector(match_labels: Json, selector: Selector) -> None:
-    """The first of the known labels, in the order of the setting."""
+    """The first of the known labels, in the order of the setting, beside all the others."""
     assert KIND.selector(a_deployment(selector={"matchLabels": match_labels})) == selector
 
 
 def test_selectors_sides() -> None:
-    """The value tells canary and primary apart."""
-    assert (PRIMARY.canary, PRIMARY.primary) == ({"app": "podinfo"}, {"app": "podinfo-primary"})
+    """The value of one label tells canary and primary apart; the others keep them from the neighbours."""
+    selector = Selector("app", "podinfo", WEB, WEB)
+    assert selector.canary == {"app": "podinfo", "tier": "web"}
+    assert selector.primary == {"app": "podinfo-primary", "tier": "web"}
+
+
+@pytest.mark.parametrize(
+    ("own", "primary"),
+    [
+        ({"app": "podinfo-primary"}, {"app": "podinfo-primary"}),
+        ({"app": "podinfo-primary", "tier": "web"}, {"app": "podinfo-primary", "tier": "web"}),
+        ({"app": "podinfo-primary", "gone": "x"}, {"app": "podinfo-primary", "gone": "x"}),
+        ({"app": "somebody else's"}, {"app": "podinfo-primary", "tier": "web"}),
+    ],
+    ids=["as Flagger made it", "as we make it", "of a target that was made anew", "of no primary of ours"],
+)
+def test_selector_of_a_primary_that_exists(own: Json, primary: Json) -> None:
+    """A selector never changes, so the primary's pods and its Services must go by the one it was made with."""
+    target = a_deployment(selector={"matchLabels": {"app": "podinfo", "tier": "web"}})
+    selector = KIND.selector(target, a_deployment("podinfo-primary", selector={"matchLabels": own}))
+    assert selector.primary == primary
+    assert selector.canary == {"app": "podinfo", "tier": "web"}
+
+
+def test_primary_keeps_all_labels() -> None:
+    """Its selector has every label of the target's, so that who shares one of them is not selected too."""
+    selector = Selector("app", "podinfo", WEB, WEB)
+    primary = KIND.copy(a_deployment(), a_template(), "podinfo-primary", selector)
+    assert primary["spec"]["selector"] == {"matchLabels": {"app": "podinfo-primary", "tier": "web"}}
+    assert primary["metadata"]["labels"] == {"app": "podinfo-primary"}
 
 
 @pytest.mark.parametrize("selector", [{"matchLabels": {"tier": "web"}}, {"matchExpressions": []}])
 def test_no_selector(selector: Json) -> None:
     """The refusal names the Deployment and the labels it may have."""
     with pytest.raises(UnfitTarget) as refusal:
-        KIND.selector(a_deployment(selector=selector), ("app", "name"))
+        KIND.selector(a_deployment(selector=selector), labels=("app", "name"))
     assert str(refusal.value) == (
         "deployment podinfo.test spec.selector.matchLabels must contain one of ['app', 'name']"
     )
@@ -67,7 +96,7 @@ def test_primary() -> None:
         "kustomize.toolkit.fluxcd.io/checksum": "x",
     }
     template = a_template(image="podinfo:2")
-    primary = KIND.primary(target, template, "podinfo-primary", PRIMARY)
+    primary = KIND.copy(target, template, "podinfo-primary", PRIMARY)
     assert primary["metadata"] == {
         "name": "podinfo-primary",
         "namespace": "test",
@@ -85,8 +114,15 @@ def test_primary() -> None:
 
 def test_primary_of_an_idle_target() -> None:
     """A target that GitOps keeps at zero still needs somebody who serves."""
-    primary = KIND.primary(a_deployment(replicas=0), a_template(), "podinfo-primary", PRIMARY)
+    primary = KIND.copy(a_deployment(replicas=0), a_template(), "podinfo-primary", PRIMARY)
     assert primary["spec"]["replicas"] == 1
+
+
+@pytest.mark.parametrize(("asked", "replicas"), [(0, 1), (3, 3)])
+def test_promoted_with_its_scale(asked: int, replicas: int) -> None:
+    """As many pods as the target has, at least one: nobody else would scale it."""
+    promoted = KIND.promoted(a_deployment(replicas=7), a_deployment(replicas=asked), a_template(), scale=True)
+    assert promoted["spec"]["replicas"] == replicas
 
 
 def test_promoted() -> None:
@@ -103,10 +139,3 @@ def test_promoted() -> None:
     assert promoted["metadata"] == primary["metadata"]
     assert "status" not in promoted
     assert str(primary) == before
-
-
-def test_kinds() -> None:
-    """Only what can be released; the refusal says which kinds can."""
-    assert isinstance(target_for("Deployment"), DeploymentTarget)
-    with pytest.raises(UnfitTarget, match=r"spec\.targetRef\.kind: DaemonSet .* use one of Deployment"):
-        target_for("DaemonSet")

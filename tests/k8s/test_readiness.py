@@ -93,13 +93,12 @@ def test_ready_means_enough(replicas: int, counts: dict[str, int], observed: int
 @pytest.mark.parametrize(
     ("deployment", "serving"),
     [
-        (None, False),
         ({}, False),
         (a_deployment(status={"availableReplicas": 0}), False),
         (a_deployment(status={"availableReplicas": 1, "observedGeneration": 0}), True),
     ],
 )
-def test_serving(deployment: Json | None, *, serving: bool) -> None:
+def test_serving(deployment: Json, *, serving: bool) -> None:
     """One available pod serves, of whatever template."""
     assert is_serving(deployment) is serving
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from temporalio.service import RPCStatusCode
 
+from k8s.resources import DEPLOYMENTS
 from tests.api_server import ApiServer
 from tests.worker.canaries import (
     CANARY,
@@ -124,7 +125,7 @@ async def test_duplicates(
 
 async def heard_of(watching: Operator, template: Json) -> None:
     """The operator's cache holds this version of podinfo."""
-    deployments = watching._watches.deployments
+    deployments = watching._watches.targets.of(DEPLOYMENTS)
     async with asyncio.timeout(5):
         while (deployments.get("test", "podinfo") or {})["spec"]["template"] != template:
             await deployments.changed("test", "podinfo")
