@@ -43,6 +43,8 @@ class Binaries:
     kubectl: Path
     gateway_crds: Path
     """A folder of YAML files."""
+    knative_crds: Path
+    """A folder of YAML files, which no world applies by itself."""
 
 
 @dataclass(frozen=True)
@@ -124,4 +126,5 @@ def _binaries(paths: Mapping[str, Path]) -> Binaries:
         temporal_test_server=paths["temporal-test-server"],
         kubectl=paths["kubectl"],
         gateway_crds=paths["crds"],
+        knative_crds=paths["knative-crds"],
     )

@@ -145,5 +145,16 @@ RECIPES = {
             what="the Gateway API 1.6.3 resource definitions",
             copies=(Copy("sigs.k8s.io/gateway-api", ("config/crd/standard/*.yaml",), "crds"),),
         ),
+        Recipe(
+            name="knative",
+            what="the Knative Serving 0.51.0 resource definitions of Services and Revisions",
+            copies=(
+                Copy(
+                    "knative.dev/serving",
+                    ("config/core/300-resources/service.yaml", "config/core/300-resources/revision.yaml"),
+                    "knative-crds",
+                ),
+            ),
+        ),
     )
 }

@@ -1,8 +1,6 @@
 """The contract of all targets: what the activities rely on, asked of every kind that is registered."""
 
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,79 +8,16 @@ import pytest
 from k8s.models.loading import load_canary
 from k8s.readiness import Ready
 from k8s.revision import template_hash
-from k8s.targets.base import Selector, Target, UnfitTarget
-from k8s.targets.daemonset import DaemonSetTarget
-from k8s.targets.deployment import DeploymentTarget
-from k8s.targets.knative import KnativeTarget
+from k8s.targets.base import UnfitTarget
 from k8s.targets.registry import KINDS, target_for
-from k8s.targets.service import ServiceTarget
 from tests.api_server import merged
-from tests.objects import (
-    a_canary,
-    a_core_service,
-    a_daemon_set,
-    a_deployment,
-    a_knative_revision,
-    a_knative_service,
-    a_template,
-)
+from tests.objects import a_canary
+from tests.targets import EXAMPLES, Example
 
 Json = dict[str, Any]
-CONFIGS = {"configmap/settings": "c0ffee"}
 
 
-@dataclass(frozen=True)
-class Example:
-    """A kind with targets of two versions."""
-
-    kind: Target
-    of: Callable[[int], Json]
-    workload: Callable[[int], Json]
-    """What becomes ready, healthy."""
-    provider: str = "gatewayapi:v1"
-
-    def selector(self, target: Json) -> Selector:
-        """As at bootstrap."""
-        return self.kind.selector(target)
-
-    def expected(self, number: int) -> Json:
-        """The primary's template of that version."""
-        target = self.of(number)
-        return self.kind.primary_template(self.kind.template(target), self.selector(target), CONFIGS)
-
-    def primary(self, number: int) -> Json:
-        """As it is when that version was bootstrapped."""
-        target, name = self.of(number), self.kind.primary_name("podinfo")
-        if name == "podinfo":
-            return self.kind.promoted(target, target, self.expected(number))
-        primary = self.kind.copy(target, self.expected(number), name, self.selector(target))
-        return dict(merged(primary, {"metadata": {"uid": "uid-primary", "resourceVersion": "7"}}))
-
-
-EXAMPLES = [
-    Example(
-        DeploymentTarget(),
-        of=lambda number: a_deployment(template=a_template(image=f"podinfo:{number}")),
-        workload=lambda number: a_deployment(template=a_template(image=f"podinfo:{number}")),
-    ),
-    Example(
-        DaemonSetTarget(),
-        of=lambda number: a_daemon_set(template=a_template(image=f"podinfo:{number}", nodeSelector={"disk": "ssd"})),
-        workload=lambda number: a_daemon_set(template=a_template(image=f"podinfo:{number}")),
-    ),
-    Example(
-        ServiceTarget(),
-        of=lambda number: a_core_service(version=str(number)),
-        workload=lambda number: a_core_service(version=str(number)),
-    ),
-    Example(
-        KnativeTarget(),
-        of=lambda number: a_knative_service(latest=f"podinfo-0000{number}"),
-        workload=lambda number: a_knative_revision(f"podinfo-0000{number}"),
-        provider="knative",
-    ),
-]
-every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: type(example.kind).__name__)
+every_kind = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 
 
 def test_every_kind_is_asked() -> None:
@@ -102,9 +37,7 @@ def test_found_by_its_reference(example: Example) -> None:
 @every_kind
 def test_no_problem(example: Example) -> None:
     """A plain Canary can release it."""
-    resource = example.kind.resource
-    ref = {"apiVersion": resource.api_version, "kind": resource.kind, "name": "podinfo"}
-    assert example.kind.problem(load_canary(a_canary(targetRef=ref)), example.provider) == ""
+    assert example.kind.problem(load_canary(a_canary(targetRef=example.ref)), example.provider) == ""
 
 
 @every_kind
