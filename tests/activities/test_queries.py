@@ -10,11 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from activities.queries import DURATION, SUCCESS_RATE, application_port, builtin_query, escaped, speaks_linkerd
 from k8s.models.loading import load_canary
 from tests.objects import a_canary, a_deployment, a_model, a_service, a_template
+from tests.targets import EXAMPLES, Example
 
 Json = dict[str, Any]
 Series = dict[str, str]
 LINKERD = 'namespace="test",deployment="podinfo",direction="inbound",route_name!="probe",srv_port!="4191"'
 APPLICATION = 'kubernetes_namespace="test",kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"'
+DEPLOYMENT, DAEMON_SET, SERVICE, KNATIVE = EXAMPLES
 GATEWAY = [{"name": "public", "kind": "Gateway"}]
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"')
 SAMPLES = [
@@ -186,3 +188,69 @@ def test_older_proxies() -> None:
     port = next(value for label, _, value in MATCHER.findall(selector) if label == "target_port")
     assert matches("", "=~", port)
     assert not matches("98980", "=~", port)
+
+
+# -- other targets than Deployments -----------------------------------------------------------------------------------
+
+
+def query_of(example: Example, provider: str = "gatewayapi:v1", refs: list[Json] | None = None) -> str:
+    """The success rate of that kind of target; the target has its second version."""
+    service = a_service(gatewayRefs=GATEWAY if refs is None else refs)
+    canary = a_model(targetRef=example.ref, service=service)
+    return builtin_query(SUCCESS_RATE, provider, canary, example.of(2), "60s")
+
+
+@pytest.mark.parametrize(
+    ("example", "pod", "counts"),
+    [
+        (DEPLOYMENT, "podinfo-5d8c9f7b6-abcde", True),
+        (DEPLOYMENT, "podinfo-primary-5d8c9f7b6-abcde", False),
+        (DEPLOYMENT, "podinfo-abcde", False),
+        (DAEMON_SET, "podinfo-abcde", True),
+        (DAEMON_SET, "podinfo-primary-abcde", False),
+        (DAEMON_SET, "podinfo-other-abcde", False),
+    ],
+)
+def test_pods_of_the_canary(example: Example, pod: str, *, counts: bool) -> None:
+    """Each kind names its pods in its own way, and the primary's are never counted."""
+    [selector, _] = selectors(query_of(example), "http_request_duration_seconds_count")
+    [pattern] = [value for label, _, value in MATCHER.findall(selector) if label == "kubernetes_pod_name"]
+    assert matches(pod, "=~", pattern) is counts
+
+
+def test_linkerd_knows_daemon_sets() -> None:
+    """By a label of their own."""
+    assert 'daemonset="podinfo"' in query_of(DAEMON_SET, refs=a_service()["gatewayRefs"])
+
+
+def test_service_behind_a_gateway() -> None:
+    """Its pods have no name in common: the application's own count is asked for by the canary's Service."""
+    count = "http_request_duration_seconds_count"
+    series = 'namespace="test",service="podinfo-canary"'
+    assert query_of(SERVICE) == (
+        f'100 - 100 * (sum(rate({count}{{{series},status=~"5.*"}}[60s])) or vector(0))'
+        f" / sum(rate({count}{{{series}}}[60s]))"
+    )
+
+
+def test_service_in_linkerd() -> None:
+    """What its callers' proxies counted."""
+    series = 'direction="outbound",dst_namespace="test",dst_service="podinfo-canary"'
+    assert query_of(SERVICE, refs=a_service()["gatewayRefs"]) == (
+        f'100 - 100 * (sum(rate(response_total{{{series},classification="failure"}}[60s])) or vector(0))'
+        f" / sum(rate(response_total{{{series}}}[60s]))"
+    )
+
+
+def test_knative() -> None:
+    """The gateway counts by revision: the latest is the canary."""
+    series = 'envoy_cluster_name="test/podinfo-00002"'
+    assert query_of(KNATIVE, "knative") == (
+        f'100 - 100 * (sum(rate(envoy_cluster_upstream_rq{{{series},envoy_response_code=~"5.*"}}[60s]))'
+        f" or vector(0)) / sum(rate(envoy_cluster_upstream_rq{{{series}}}[60s]))"
+    )
+    canary = a_model(targetRef=KNATIVE.ref)
+    assert builtin_query(DURATION, "knative", canary, KNATIVE.of(1), "60s") == (
+        "histogram_quantile(0.99, "
+        'sum(rate(envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name="test/podinfo-00001"}[60s])) by (le))'
+    )
