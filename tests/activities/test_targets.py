@@ -22,7 +22,7 @@ Json = dict[str, Any]
 PODINFO = CanaryRef(namespace="test", name="podinfo")
 REPORT = Report(canary=PODINFO, phase=Phase.PROMOTING)
 PREVIOUS = SECRETS.path("test", "podinfo-primary-previous")
-DAEMON_SET, SERVICE, KNATIVE = EXAMPLES[1:]
+DEPLOYMENT, DAEMON_SET, SERVICE, KNATIVE = EXAMPLES
 
 
 class Life:
@@ -212,6 +212,46 @@ async def test_no_primary_to_wait_for(life: Life) -> None:
 # -- what only one kind has -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("life", [DEPLOYMENT, DAEMON_SET], indirect=True, ids=lambda example: example.name)
+async def test_neighbours(life: Life) -> None:
+    """Two instances that share the one label are told apart by the others, in the primary and in all Services."""
+    await life.born()
+    labels = {"app": "podinfo", "instance": "a"}
+    target = merged(life.target or {}, {"spec": {"selector": {"matchLabels": labels}}})
+    await life.api.put(life.path("podinfo"), merged(target, {"spec": {"template": {"metadata": {"labels": labels}}}}))
+    await life.run(Activity.CREATE_PRIMARY, PODINFO)
+    await life.run(Activity.OPEN_TRAFFIC, PODINFO)
+    primary = life.api.read(life.path("podinfo-primary")) or {}
+    wanted = {"app": "podinfo-primary", "instance": "a"}
+    assert primary["spec"]["selector"] == {"matchLabels": wanted}
+    assert wanted.items() <= primary["spec"]["template"]["metadata"]["labels"].items()
+    assert selectors(life) == {"podinfo": wanted, "podinfo-primary": wanted, "podinfo-canary": labels}
+
+
+@pytest.mark.parametrize("life", [DEPLOYMENT, DAEMON_SET], indirect=True, ids=lambda example: example.name)
+async def test_neighbours_of_a_primary_that_flagger_made(life: Life) -> None:
+    """Its selector has the one label and never changes, so its Services go by that; taking it over rolls nothing."""
+    await life.born()
+    labels = {"app": "podinfo", "instance": "a"}
+    target = merged(life.target or {}, {"spec": {"selector": {"matchLabels": labels}}})
+    target = merged(target, {"spec": {"template": {"metadata": {"labels": labels}}}})
+    await life.api.put(life.path("podinfo"), target)
+    template = merged(target["spec"]["template"], {"metadata": {"labels": {"app": "podinfo-primary"}}})
+    spec = {"selector": {"matchLabels": {"app": "podinfo-primary"}}, "template": template}
+    await life.api.put(life.path("podinfo-primary"), merged(target, {"spec": spec}) | {"spec": target["spec"] | spec})
+    assert (await life.observe()).primary_is_target
+    await life.run(Activity.OPEN_TRAFFIC, PODINFO)
+    wanted = {"app": "podinfo-primary"}
+    assert selectors(life) == {"podinfo": wanted, "podinfo-primary": wanted, "podinfo-canary": labels}
+
+
+def selectors(life: Life) -> dict[str, Json]:
+    """Of the three Services."""
+    names = ("podinfo", "podinfo-primary", "podinfo-canary")
+    services = {name: life.api.read(SERVICES.path("test", name)) or {} for name in names}
+    return {name: service["spec"]["selector"] for name, service in services.items()}
+
+
 @pytest.mark.parametrize("life", [DAEMON_SET], indirect=True)
 async def test_daemon_set_is_parked(life: Life) -> None:
     """On nodes that do not exist; its primary stays on all of them."""
@@ -219,9 +259,8 @@ async def test_daemon_set_is_parked(life: Life) -> None:
     await life.run(Activity.SCALE, Scale(canary=PODINFO, up=False))
     assert DaemonSetTarget().replicas(life.target or {}) == 0
     assert DaemonSetTarget().replicas(life.api.read(life.path("podinfo-primary")) or {}) == 1
-    services = [life.api.read(SERVICES.path("test", name)) for name in ("podinfo", "podinfo-canary")]
-    selectors = [service["spec"]["selector"] for service in services if service]
-    assert selectors == [{"app": "podinfo-primary"}, {"app": "podinfo"}]
+    assert selectors(life)["podinfo"] == {"app": "podinfo-primary"}
+    assert selectors(life)["podinfo-canary"] == {"app": "podinfo"}
 
 
 @pytest.mark.parametrize("life", [DAEMON_SET], indirect=True)
