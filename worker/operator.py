@@ -6,9 +6,7 @@ since duplicates collapse on the workflow id.
 
 import asyncio
 from collections.abc import Hashable
-from contextlib import AsyncExitStack
 from functools import partial
-from typing import Self
 
 import structlog
 from temporalio.client import Client
@@ -16,15 +14,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from k8s.attention import Sight, Versions, fingerprint, wants_run
-from k8s.client import Cluster, Json
-from k8s.configs import ConfigRef, config_refs, is_tracked
-from k8s.informer_factory import InformerFactory
-from k8s.informers import DELETED, Informer, Key, key_of
-from k8s.resources import CANARIES, CONFIG_MAPS, SECRETS, Resource
-from k8s.targets.base import Target, UnfitTarget
-from k8s.targets.registry import target_for
+from k8s.client import Json
+from k8s.configs import ConfigRef, is_tracked
+from k8s.informers import DELETED, Key, key_of
+from k8s.resources import Resource
 from worker.settings import WorkerSettings
 from worker.temporal import WORKFLOW, workflow_id
+from worker.watches import Watches, configs_of, target_of
 from workflows.observation import CanaryRef
 from workflows.state import Request
 
@@ -33,62 +29,6 @@ log = structlog.get_logger(__name__)
 SENDERS = 8
 RESYNC_SECONDS = 300.0
 """How often canaries that are not at rest are signalled anyway, should their workflow have been terminated."""
-TARGETS_PATIENCE_SECONDS = 30.0
-"""How long a start waits for the watches of the targets: one of them may be forbidden."""
-
-
-class Watches:
-    """The shared informers of one process; everything that waits or watches uses these.
-
-    Those of the targets' kinds begin with the first Canary that has such a target.
-    """
-
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        scope = namespace or None
-        self.canaries = Informer(cluster, CANARIES.path(scope))
-        self.targets = InformerFactory(cluster, scope)
-        # Metadata only: a resourceVersion tells of a change, and no secret is held in memory.
-        self.configs = {
-            "configmap": Informer(cluster, CONFIG_MAPS.path(scope), metadata_only=True),
-            "secret": Informer(cluster, SECRETS.path(scope), metadata_only=True),
-        }
-        self._running = AsyncExitStack()
-
-    @property
-    def all(self) -> list[Informer]:
-        """Every informer but those of the targets."""
-        return [self.canaries, *self.configs.values()]
-
-    async def __aenter__(self) -> Self:
-        await self._running.enter_async_context(self.targets)
-        for informer in self.all:
-            await self._running.enter_async_context(informer)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._running.aclose()
-
-    @property
-    def are_synced(self) -> bool:
-        """Whether `synced` would return at once."""
-        return all(informer.is_synced for informer in self.all)
-
-    async def synced(self) -> None:
-        """Return once every cache holds its collection, or has been waited for long enough."""
-        await asyncio.gather(*(informer.synced() for informer in self.all))
-        for canary in self.canaries:
-            self.follow(canary)
-        await self.targets.synced(within_seconds=TARGETS_PATIENCE_SECONDS)
-
-    def follow(self, canary: Json) -> Target | None:
-        """See that the kind of its target is watched; None when Serinus cannot release it."""
-        try:
-            kind = target_for(*kind_of(canary))
-        except UnfitTarget:
-            return None
-        for resource in (kind.resource, kind.workloads):
-            self.targets.of(resource)
-        return kind
 
 
 class Operator:
@@ -253,26 +193,3 @@ def until_taken(canary: CanaryRef, *, final: RPCStatusCode | None = None) -> Asy
         before_sleep=tell,
         reraise=True,
     )
-
-
-def target_of(canary: Json) -> str:
-    """The name in `spec.targetRef`; empty when a lenient CRD let the Canary go without."""
-    return str(_target_ref(canary).get("name") or "")
-
-
-def kind_of(canary: Json) -> tuple[str, str]:
-    """`apiVersion` and `kind` in `spec.targetRef`."""
-    ref = _target_ref(canary)
-    return str(ref.get("apiVersion") or ""), str(ref.get("kind") or "")
-
-
-def configs_of(kind: Target, target: Json | None) -> list[ConfigRef]:
-    """The configs to which a target refers."""
-    try:
-        return list(config_refs(kind.template(target)).values()) if target else []
-    except UnfitTarget:
-        return []
-
-
-def _target_ref(canary: Json) -> Json:
-    return dict((canary.get("spec") or {}).get("targetRef") or {})

@@ -17,9 +17,10 @@ from activities.registry import activities
 from activities.report import Reporter
 from k8s.client import Cluster
 from worker.health import serving_health
-from worker.operator import Operator, Watches
+from worker.operator import Operator
 from worker.settings import WorkerSettings
 from worker.temporal import connect, register_search_attributes
+from worker.watches import Watches
 from workflows.rollout import CanaryRollout
 
 log = structlog.get_logger(__name__)

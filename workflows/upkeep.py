@@ -87,6 +87,7 @@ class Upkeep(Gatekeeper):
         await effects.report(self.report(promoted=Revision(template=undone.restored)))
         try:
             await self._await_ready(Role.PRIMARY)
+            await self._route(0)  # a route that names the primary's revision, as Knative's does, has to follow it
         except NotReady as lacking:
             await self._say_and_report(wording.primary_not_ready(state.names, str(lacking)), warning=True)
         return True

@@ -18,8 +18,9 @@ from tests.worker.canaries import at_rest
 from tests.worker.commands import People
 from tests.worker.temporal import Temporal
 from worker import cli, operator, steer, views
-from worker.operator import Operator, Watches
+from worker.operator import Operator
 from worker.settings import WorkerSettings
+from worker.watches import Watches
 
 __all__ = ["api", "cluster"]
 

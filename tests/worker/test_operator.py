@@ -28,8 +28,9 @@ from tests.worker.canaries import (
     released,
 )
 from tests.worker.temporal import Signal, Temporal
-from worker.operator import Operator, Watches, target_of
+from worker.operator import Operator
 from worker.settings import WorkerSettings
+from worker.watches import Watches, target_of
 from workflows.observation import CanaryRef
 
 

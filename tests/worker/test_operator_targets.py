@@ -18,9 +18,10 @@ from tests.objects import a_canary
 from tests.targets import EXAMPLES, Example
 from tests.worker.canaries import PODINFO, at_rest, nothing_before
 from tests.worker.temporal import Signal, Temporal
-from worker import operator
-from worker.operator import Operator, Watches
+from worker import watches as watches_module
+from worker.operator import Operator
 from worker.settings import WorkerSettings
+from worker.watches import Watches
 
 Json = dict[str, Any]
 NEW_REVISION = Signal(PODINFO, "the target has a new revision", starts=True)
@@ -132,7 +133,7 @@ async def test_kind_that_may_not_be_read(
     api: ApiServer, cluster: Cluster, temporal: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A start waits for it only so long; its own canaries are looked at by their runs, which say what is forbidden."""
-    monkeypatch.setattr(operator, "TARGETS_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(watches_module, "TARGETS_PATIENCE_SECONDS", 0.2)
 
     async def forbid(request: web.Request) -> web.StreamResponse | None:
         return status(403, "daemonsets is forbidden") if "daemonsets" in request.path else None

@@ -39,7 +39,7 @@ async def test_undo(start: Start) -> None:
         NEW.template,
     )
     assert (ending.phase, ending.reason) == (Phase.FAILED, UNDONE)
-    assert world.calls == ["observe", "undo_promotion", "report", "await_primary"]
+    assert world.calls == ["observe", "undo_promotion", "report", "await_primary", "route"]
 
 
 async def test_nothing_to_undo(start: Start) -> None:
