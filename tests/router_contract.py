@@ -12,9 +12,9 @@ from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
-from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, Resource
+from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, KNATIVE_SERVICES, Resource
 from k8s.routers.base import Router, Split
-from tests.objects import a_canary, a_service, an_analysis
+from tests.objects import a_canary, a_knative_service, a_service, an_analysis
 
 GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
 NAME = "podinfo"
@@ -46,6 +46,14 @@ class Case:
 CASES = {
     "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
     "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
+    "knative": Case(
+        (KNATIVE_SERVICES,),
+        spec={"targetRef": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": NAME}},
+        edit={},
+        owns=False,
+        needs={KNATIVE_SERVICES.path("{namespace}", NAME): a_knative_service(primary="podinfo-00000")},
+        in_playground=False,
+    ),
     "kubernetes": Case(divides=False),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
 }

@@ -11,7 +11,7 @@ from k8s.client import Cluster, Json
 from k8s.errors import NotFound
 from k8s.models.canary import Canary
 from k8s.resources import KNATIVE_SERVICES, group_of
-from k8s.routers.base import FULL, Split
+from k8s.routers.base import FULL, Split, beyond_weights
 from k8s.targets.knative import PRIMARY_REVISION, PROVIDER, primary_revision
 
 
@@ -23,6 +23,8 @@ class KnativeRouter:
         ref = canary.spec.target_ref
         if (group_of(ref.api_version), ref.kind) != (KNATIVE_SERVICES.group, KNATIVE_SERVICES.kind):
             return f"can't use {ref.api_version}/{ref.kind} as target if provider is set to {PROVIDER}"
+        for field in beyond_weights(canary):
+            return f"{field}: Knative divides traffic by weight alone; remove it"
         return ""
 
     async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:

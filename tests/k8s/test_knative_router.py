@@ -10,7 +10,7 @@ from k8s.resources import KNATIVE_SERVICES
 from k8s.routers.base import Split
 from k8s.routers.knative import KnativeRouter
 from tests.api_server import ApiServer
-from tests.objects import a_canary, a_knative_service, a_model
+from tests.objects import a_canary, a_knative_service, a_model, an_analysis
 
 Json = dict[str, Any]
 REF = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "podinfo"}
@@ -140,3 +140,5 @@ def test_problem() -> None:
     assert ROUTER.problem(a_model(provider="knative")) == (
         "can't use apps/v1/Deployment as target if provider is set to knative"
     )
+    mirrored = a_model(targetRef=REF, provider="knative", analysis=an_analysis(mirror=True))
+    assert ROUTER.problem(mirrored) == "spec.analysis.mirror: Knative divides traffic by weight alone; remove it"
