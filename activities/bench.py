@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from activities.alerts.destination import Destination
 from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
@@ -33,6 +34,12 @@ class Defaults:
     minimum_interval_seconds: float = 10.0
     unreadable_limit: int = 0
     drain_seconds: float = 0
+    no_cross_namespace_refs: bool = False
+    chat: Destination | None = None
+    """Alerted about Canaries without `analysis.alerts`."""
+    event_webhook: str = field(default="", repr=False)
+    """Gets the events of Canaries without webhooks of type event."""
+    cluster_name: str = ""
 
 
 @dataclass(frozen=True)

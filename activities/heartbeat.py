@@ -1,8 +1,9 @@
 """Heartbeats written once: a lost worker is noticed soon, and an abort reaches an activity that waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -11,9 +12,9 @@ BEATS_PER_TIMEOUT = 3
 
 
 @asynccontextmanager
-async def heartbeating() -> AsyncIterator[None]:
-    """Send heartbeats for as long as the block runs."""
-    beating = asyncio.create_task(_beat())
+async def heartbeating(details: Callable[[], Sequence[Any]] = tuple) -> AsyncIterator[None]:
+    """Send heartbeats for as long as the block runs; the next attempt finds the last `details`."""
+    beating = asyncio.create_task(_beat(details))
     try:
         yield
     finally:
@@ -22,12 +23,12 @@ async def heartbeating() -> AsyncIterator[None]:
             await beating
 
 
-async def _beat() -> None:
+async def _beat(details: Callable[[], Sequence[Any]]) -> None:
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         return
     while True:
-        activity.heartbeat()
+        activity.heartbeat(*details())
         await asyncio.sleep(timeout.total_seconds() / BEATS_PER_TIMEOUT)
 
 

@@ -55,9 +55,7 @@ async def ask(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -
         answer: Reply = await retrying(1 + (hook.retries or 0))(_post, http, hook, payload)
     except NotReached as error:
         return HookAnswer(refusal=str(error), reached=False)
-    if answer.agrees:
-        return HookAnswer()
-    return HookAnswer(refusal=f"{answer.status} {answer.excerpt(EXCERPT) or answer.reason}".strip())
+    return HookAnswer(refusal=answer.refusal(EXCERPT))
 
 
 def retrying(attempts: int) -> AsyncRetrying:

@@ -33,6 +33,10 @@ class Reply:
         """The beginning of the body as text."""
         return self.body.decode(errors="replace").strip()[:characters]
 
+    def refusal(self, characters: int) -> str:
+        """The status, and the beginning of what the receiver said; empty when it agreed."""
+        return "" if self.agrees else f"{self.status} {self.excerpt(characters) or self.reason}".strip()
+
 
 async def exchange(
     http: httpx.AsyncClient,
@@ -42,6 +46,7 @@ async def exchange(
     seconds: float,
     limit_bytes: int,
     insecure: bool = False,
+    secret: bool = False,
     **options: Any,
 ) -> Reply:
     """Send a request and read its answer, both within `seconds` and no further than `limit_bytes`.
@@ -53,11 +58,13 @@ async def exchange(
         seconds: for the whole exchange; httpx's own time-out bounds each read.
         limit_bytes: of the decoded body; what comes after is not read.
         insecure: the receiver's certificate is not verified.
+        secret: no error tells the URL.
         options: as of `httpx.AsyncClient.stream`.
 
     Raises:
         NotReached: refused, timed out, cut off, or never sent.
     """
+    where = "" if secret else f"{url}: "
     try:
         async with (
             asyncio.timeout(seconds),
@@ -67,11 +74,11 @@ async def exchange(
             body, whole = await _read(answer, limit_bytes)
             return Reply(answer.status_code, answer.reason_phrase, answer.headers, body, whole)
     except TimeoutError as error:
-        raise NotReached(f"{url}: no answer within {seconds:g} s") from error
+        raise NotReached(f"{where}no answer within {seconds:g} s") from error
     except (httpx.LocalProtocolError, UnicodeError):  # its text may quote a header that is secret
-        raise NotReached(f"{url}: a header holds characters that cannot be sent") from None
+        raise NotReached(f"{where}a header holds characters that cannot be sent") from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
-        raise NotReached(f"{url}: {error!r}") from error
+        raise NotReached(f"{where}{error!r}") from error
 
 
 @asynccontextmanager

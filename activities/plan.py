@@ -2,6 +2,7 @@
 
 from pydantic.alias_generators import to_camel
 
+from activities.alerts.routing import event_hooks, foreign_providers, receivers
 from activities.bench import Defaults
 from activities.kubernetes_analysis import kubernetes_analysis
 from k8s.models.canary import Canary
@@ -24,6 +25,8 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         UnfitAnalysis: no steps can be made of it.
     """
     analysis = canary.spec.analysis
+    for refusal in foreign_providers(canary, defaults):
+        raise UnfitAnalysis(refusal)
     if (canary.spec.provider or defaults.mesh_provider) == UNROUTED:
         return _unrouted(canary, defaults)
     weights = ladder(analysis.step_weight or 0, analysis.max_weight or 0, analysis.step_weights or ())
@@ -66,6 +69,8 @@ def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
         rollback=names_of(canary, "rollback"),
         muted=tuple(hook.name for hook in analysis.webhooks if hook.mute_alert),
         caveats=caveats(canary),
+        alerts=receivers(canary, defaults),
+        event_hooks=event_hooks(canary, defaults),
     )
 
 
@@ -87,14 +92,9 @@ def names_of(canary: Canary, moment: str) -> tuple[str, ...]:
 
 def caveats(canary: Canary) -> tuple[str, ...]:
     """What is left out without harm to the release, but not without a word."""
-    left_out = {
-        "alerts: not supported yet, nobody is alerted": bool(canary.spec.analysis.alerts),
-        "webhooks: type event is not supported yet, nobody is told": bool(canary.hooks("event")),
-    }
-    analysis = [f"spec.analysis.{text}" for text, asked in left_out.items() if asked]
     service = canary.spec.service
     ignored = [to_camel(field) for field in IGNORED_SERVICE_FIELDS if service and getattr(service, field)]
-    return (*analysis, *(f"spec.service.{field}: not supported yet, it is left out" for field in ignored))
+    return tuple(f"spec.service.{field}: not supported yet, it is left out" for field in ignored)
 
 
 def interval_seconds(canary: Canary, defaults: Defaults) -> float:

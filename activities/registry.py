@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from activities.alert import AlertChat
 from activities.bench import Bench
 from activities.bootstrap import Bootstrap
 from activities.checks import Examine
@@ -10,6 +11,7 @@ from activities.finalize import Finalize
 from activities.hooks import CallHook
 from activities.observe import Observe
 from activities.promote import Promote
+from activities.publish import Publish
 from activities.readiness import AwaitReady
 from activities.report import Reporter
 from activities.route import RouteTraffic
@@ -34,4 +36,6 @@ def activities(bench: Bench) -> list[Callable[..., Any]]:
         reporter.report,
         finalize.hand_back,
         finalize.release,
+        AlertChat(bench).alert,
+        Publish(bench).publish,
     ]

@@ -43,6 +43,7 @@ def group_of(api_version: str) -> str:
 
 
 CANARIES = Resource("flagger.app/v1beta1", "Canary", "canaries")
+ALERT_PROVIDERS = Resource("flagger.app/v1beta1", "AlertProvider", "alertproviders")
 METRIC_TEMPLATES = Resource("flagger.app/v1beta1", "MetricTemplate", "metrictemplates")
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 DAEMON_SETS = Resource("apps/v1", "DaemonSet", "daemonsets")

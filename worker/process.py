@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.alerts.destination import Destination
 from activities.bench import Bench, Defaults
 from activities.faults import FaultInterceptor
 from activities.registry import activities
@@ -18,7 +19,7 @@ from activities.report import Reporter
 from k8s.client import Cluster
 from worker.health import serving_health
 from worker.operator import Operator
-from worker.settings import WorkerSettings
+from worker.settings import AlertSettings, WorkerSettings
 from worker.temporal import connect, register_search_attributes
 from worker.watches import Watches
 from workflows.rollout import CanaryRollout
@@ -95,7 +96,27 @@ def defaults_of(settings: WorkerSettings) -> Defaults:
         minimum_interval_seconds=settings.minimum_interval_seconds,
         unreadable_limit=settings.unreadable_limit,
         drain_seconds=settings.drain_seconds,
+        no_cross_namespace_refs=settings.no_cross_namespace_refs,
+        chat=chat_of(settings.alerts),
+        event_webhook=settings.alerts.event_webhook.get_secret_value(),
+        cluster_name=settings.alerts.cluster_name,
     )
+
+
+def chat_of(settings: AlertSettings) -> Destination | None:
+    """The worker's own chat: Teams, or else Slack, or none."""
+    if url := settings.msteams_url.get_secret_value():
+        return Destination("msteams", url, proxy=settings.msteams_proxy_url.get_secret_value())
+    if url := settings.slack_url.get_secret_value():
+        return Destination(
+            "slack",
+            url,
+            token=settings.slack_token.get_secret_value(),
+            proxy=settings.slack_proxy_url.get_secret_value(),
+            channel=settings.slack_channel,
+            username=settings.slack_user,
+        )
+    return None
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -7,7 +7,7 @@ TEMPORAL_API_KEY, TEMPORAL_CONFIG_FILE …), the cluster from KUBECONFIG or the 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from k8s.targets.base import DEFAULT_SELECTOR_LABELS
@@ -15,6 +15,11 @@ from k8s.targets.base import DEFAULT_SELECTOR_LABELS
 TASK_QUEUE = "serinus"
 PREFIX = "SERINUS_"
 OTHERS_VARIABLES = frozenset({"KUBECONFIG"})
+
+
+def _also(name: str) -> AliasChoices:
+    """Our variable, or Flagger's."""
+    return AliasChoices(f"{PREFIX}{name}", name)
 
 
 class LogSettings(BaseSettings):
@@ -43,6 +48,45 @@ class TemporalSettings(BaseSettings):
     """Keep it below the pod's terminationGracePeriodSeconds."""
 
 
+class AlertSettings(BaseSettings):
+    """Who is told about Canaries that name nobody. What holds a secret is never shown."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, validate_default=True)
+
+    slack_url: SecretStr = Field(default=SecretStr(""), validation_alias=_also("SLACK_URL"))
+    """Incoming webhook, or with a token https://slack.com/api/chat.postMessage."""
+    slack_token: SecretStr = Field(default=SecretStr(""), validation_alias=_also("SLACK_TOKEN"))
+    """Of a bot that may write to the channel."""
+    slack_proxy_url: SecretStr = Field(default=SecretStr(""), validation_alias=_also("SLACK_PROXY_URL"))
+    slack_user: str = "flagger"
+    slack_channel: str = ""
+    """Required with slack_url."""
+    msteams_url: SecretStr = Field(default=SecretStr(""), validation_alias=_also("MSTEAMS_URL"))
+    """Of a workflow that posts webhook requests; goes before Slack."""
+    msteams_proxy_url: SecretStr = Field(default=SecretStr(""), validation_alias=_also("MSTEAMS_PROXY_URL"))
+    event_webhook: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices(f"{PREFIX}EVENT_WEBHOOK", "EVENT_WEBHOOK_URL")
+    )
+    """Gets every event of Canaries without webhooks of type event."""
+    cluster_name: str = ""
+    """Shown in alerts."""
+
+    @field_validator("*")
+    @classmethod
+    def _is_url(cls, value: object, info: ValidationInfo) -> object:
+        secret = value.get_secret_value() if isinstance(value, SecretStr) else ""
+        if secret and info.field_name != "slack_token" and not secret.startswith(("http://", "https://")):
+            raise ValueError("write a URL that begins with http:// or https://")
+        return value
+
+    @field_validator("slack_channel")
+    @classmethod
+    def _has_channel(cls, channel: str, info: ValidationInfo) -> str:
+        if not channel and (url := info.data.get("slack_url")) and url.get_secret_value():
+            raise ValueError("write the channel that Slack messages go to, such as general")
+        return channel
+
+
 class WorkerSettings(BaseSettings):
     """What a Canary may leave unsaid. Named as Flagger's flags."""
 
@@ -62,10 +106,13 @@ class WorkerSettings(BaseSettings):
     """Rounds of unreadable checks in a row that mean rollback; 0: hold for as long as it takes."""
     drain_seconds: float = Field(default=1.0, ge=0, le=60)
     """Between the end of a canary's traffic and its scale-down: proxies hear of a route a little later."""
+    no_cross_namespace_refs: bool = False
+    """Refuse Canaries that refer to AlertProviders in other namespaces."""
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
     """Address of /healthz and /readyz."""
     port: int = Field(default=8080, ge=1, le=65535)
     """Port of /healthz and /readyz. Flagger's default."""
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
     temporal: TemporalSettings = Field(default_factory=TemporalSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
@@ -80,6 +127,11 @@ class WorkerSettings(BaseSettings):
         if not all(labels):
             raise ValueError("write label keys with one comma between them, such as app,name")
         return labels
+
+
+SECRET_VARIABLES = frozenset(
+    f"{PREFIX}{name.upper()}" for name, field in AlertSettings.model_fields.items() if field.annotation is SecretStr
+)
 
 
 class WrongSetting(Exception):
@@ -102,6 +154,7 @@ def load_settings() -> WorkerSettings:
 
 def _told(location: tuple[int | str, ...], value: object, message: str) -> str:
     name = str(location[0]).upper()
-    variable = name if name in OTHERS_VARIABLES else f"{PREFIX}{name}"
+    variable = name if name in OTHERS_VARIABLES or name.startswith(PREFIX) else f"{PREFIX}{name}"
+    shown = "not usable" if variable in SECRET_VARIABLES else f"{value!r}"
     remedy = message.removeprefix("Value error, ")
-    return f"{variable} is {value!r}: {remedy[:1].lower()}{remedy[1:]}"
+    return f"{variable} is {shown}: {remedy[:1].lower()}{remedy[1:]}"

@@ -14,6 +14,7 @@ from workflows.effects import Note, Report
 from workflows.observation import Names, Phase, Revision, Strategy
 from workflows.state import LOG_LENGTH, ChecksAnswer, PlanAnswer, Request, State, StatusAnswer
 from workflows.steering import STEERABLE, Command, Reply, Verb, follow, refusal
+from workflows.telling import Telling
 
 PHASE = SearchAttributeKey.for_keyword("RolloutPhase")
 WEIGHT = SearchAttributeKey.for_int("CanaryWeight")
@@ -24,15 +25,14 @@ SEARCH_ATTRIBUTES = (PHASE, WEIGHT, FAILED_CHECKS, HALT_REASON, TARGET)
 KEYWORD_LIMIT = 255
 
 
-class Console:
+class Console(Telling):
     """The state, and every way to read or steer it."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self.state = request.state or State(
-            canary=request.canary,
-            names=Names(canary=request.canary.name, namespace=request.canary.namespace, target=request.canary.name),
-        )
+        canary = request.canary
+        names = Names(canary=canary.name, namespace=canary.namespace, target=canary.name)
+        super().__init__(request.state or State(canary=canary, names=names))
         self.changed = False
         self._visibility = request.visibility
         self._shown: tuple[object, ...] = ()
@@ -202,6 +202,7 @@ class Console:
         microseconds = (now - datetime.fromtimestamp(0, tz=now.tzinfo)) // timedelta(microseconds=1)
         note = Note(id=f"{microseconds * 1000 + self.state.said % 1000:x}", text=text, at=now, warning=warning)
         self.state.notes.append(note)
+        self.publish(note)
         self.state.log = [*self.state.log, text][-LOG_LENGTH:]
         self._show()
 

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-from workflows.observation import CanaryRef, Observation, Phase, Plan, Record, Revision
+from workflows.observation import CanaryRef, Observation, Phase, Plan, Receiver, Record, Revision, Severity
 from workflows.verdict import Check
 
 Answered = TypeVar("Answered")
@@ -179,6 +179,45 @@ class Undone(Record):
     """Template hash of what the primary runs again; empty when nothing was kept to go back to."""
 
 
+class Alert(Record):
+    """One message to the chats."""
+
+    text: str
+    severity: Severity
+    fields: bool = False
+    """Tell also what is released and how it is analysed."""
+    details: dict[str, str] = Field(default_factory=dict)
+    """Further fields, title to value, such as the reason of a failure."""
+
+
+class Alerts(Record):
+    """What one chat is to be told, in this order."""
+
+    canary: CanaryRef
+    receiver: Receiver
+    alerts: tuple[Alert, ...]
+
+
+class Happening(Record):
+    """An event as event webhooks are told of it."""
+
+    text: str
+    at: datetime
+    warning: bool = False
+    phase: Phase
+    """The Canary's when the event was said."""
+    revision: Revision | None = None
+
+
+class Publication(Record):
+    """What one event webhook is to be told, in this order."""
+
+    canary: CanaryRef
+    hook: str
+    """Its name."""
+    happenings: tuple[Happening, ...]
+
+
 # -- how long, how often --------------------------------------------------------------------------------------------
 
 QUICK = timedelta(seconds=10)
@@ -194,6 +233,18 @@ UNTIL_IT_WORKS = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
 )
 """A fault outside never decides: the effect is tried until the outside is back."""
+
+FOR_A_WHILE = RetryPolicy(
+    initial_interval=timedelta(seconds=2),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+    maximum_attempts=6,
+)
+"""A message that nobody takes for some two minutes is given up: nothing hangs on it."""
+DELIVERING = timedelta(minutes=2)
+"""One attempt to deliver all that waits for a receiver; each message has a time-out of its own."""
+UNDELIVERED = timedelta(minutes=15)
+"""Longer than all attempts take, because a lost worker must not cost a message."""
 
 NOW_OR_AFTER = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 """For what writes: never two writers on one route."""
@@ -215,6 +266,8 @@ class Activity(StrEnum):
     REPORT = "report"
     HAND_BACK = "hand_back"
     RELEASE = "release"
+    ALERT = "alert"
+    PUBLISH = "publish"
 
 
 async def observe(canary: CanaryRef) -> Observation:
@@ -310,6 +363,28 @@ async def hand_back(canary: CanaryRef) -> bool:
 async def release(canary: CanaryRef) -> None:
     """Lead the traffic to the target and take the finalizer off."""
     await _write(Activity.RELEASE, canary, summary="routes lead to the target again")
+
+
+async def alert(order: Alerts) -> None:
+    """Tell a chat; raises ActivityError when it could not be told for a while."""
+    await _deliver(Activity.ALERT, order, summary=f"alert {order.receiver}")
+
+
+async def publish(order: Publication) -> None:
+    """Tell an event webhook; raises ActivityError when it could not be told for a while."""
+    await _deliver(Activity.PUBLISH, order, summary=f"events to {order.hook}")
+
+
+async def _deliver(activity: Activity, argument: Record, *, summary: str) -> None:
+    await workflow.execute_activity(
+        activity,
+        argument,
+        start_to_close_timeout=DELIVERING,
+        schedule_to_close_timeout=UNDELIVERED,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=FOR_A_WHILE,
+        summary=summary,
+    )
 
 
 async def _read(activity: Activity, argument: Record, result: type[Answered], *, summary: str) -> Answered:

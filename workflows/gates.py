@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager, suppress
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import effects, wording
+from workflows import alerts, effects, wording
 from workflows.effects import HookCall
 from workflows.interruptions import RollBack
-from workflows.observation import Gate, Phase
+from workflows.observation import Gate, Phase, Severity
 from workflows.vigil import Vigil
 
 WAITING_PHASES = {Gate.ROLLOUT: Phase.WAITING, Gate.PROMOTION: Phase.WAITING_PROMOTION}
@@ -28,7 +28,7 @@ class Gatekeeper(Vigil):
     async def _pass_gate(self, gate: Gate) -> None:
         """Wait until it opens; nothing else goes on meanwhile."""
         while not await self._opens(gate):
-            self._continue_as_new_when_long()
+            await self._continue_as_new_when_long()
             with suppress(TimeoutError):
                 await self._watching(until=self._is_urged, seconds=self._patience(gate))
 
@@ -80,6 +80,9 @@ class Gatekeeper(Vigil):
         state.gate, state.gate_since = gate, workflow.now()
         state.phase = WAITING_PHASES.get(gate, state.phase)
         state.waiting = wording.waiting_for_approval(state.canary, gate, closed_by)
+        if closed_by not in self._plan().muted:
+            answers = {"Answers": alerts.answers(state.canary)}
+            self.alert(alerts.waiting(gate), Severity.WARN, details=answers)
         await self._say_and_report(state.waiting, warning=True)
 
     def _time_left(self, gate: Gate) -> float | None:

@@ -1,6 +1,6 @@
 """What may cut a rollout short. Each is caught in `rollout.py`; none ever leaves the workflow."""
 
-from workflows.observation import Revision
+from workflows.observation import Revision, Severity
 
 
 class Interruption(Exception):
@@ -21,6 +21,10 @@ class Ended(Interruption):
 
 class RollBack(Interruption):
     """All traffic back to the primary; the text is the event that says why."""
+
+    def __init__(self, text: str, severity: Severity = Severity.ERROR) -> None:
+        super().__init__(text)
+        self.severity = severity
 
 
 class NotReady(Interruption):

@@ -73,6 +73,32 @@ class Gate(StrEnum):
     """After the analysis, before the primary is touched."""
 
 
+class Severity(StrEnum):
+    """How much an alert matters, as `analysis.alerts[].severity` names it."""
+
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+    def reaches(self, least: "Severity") -> bool:
+        """Whether somebody who wants to be told of no less than that is told of this."""
+        order = list(Severity)
+        return order.index(self) >= order.index(least)
+
+
+class Receiver(Record):
+    """A chat that is told what happens to a canary."""
+
+    provider: str
+    """Name of the AlertProvider, or, without a namespace, the type of the worker's own chat."""
+    namespace: str = ""
+    severity: Severity = Severity.INFO
+    """The least that it is told."""
+
+    def __str__(self) -> str:
+        return f"{self.provider}.{self.namespace}" if self.namespace else self.provider
+
+
 class Plan(Record):
     """How the Canary wants its releases analysed, defaults filled in."""
 
@@ -116,6 +142,10 @@ class Plan(Record):
     """Gate hooks about which nobody is alerted."""
     caveats: tuple[str, ...] = ()
     """What the spec asks for and does not get yet, in a user's words; told when a rollout begins."""
+    alerts: tuple[Receiver, ...] = ()
+    """Who is alerted."""
+    event_hooks: tuple[str, ...] = ()
+    """Names of the webhooks that get every event."""
 
 
 class Names(Record):

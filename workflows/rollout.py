@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import effects, wording
+    from workflows import alerts, effects, wording
     from workflows.decide import (
         Adopt,
         Block,
@@ -41,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
         Wait,
     )
     from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-    from workflows.observation import AT_REST, PROMOTED, Gate, Phase, Revision, Strategy
+    from workflows.observation import AT_REST, PROMOTED, Gate, Phase, Revision, Severity, Strategy
     from workflows.state import Ending, Request
     from workflows.upkeep import Upkeep
     from workflows.verdict import COUNTED, Check, judge, worst
@@ -66,6 +66,8 @@ class CanaryRollout(Upkeep):
             await self._unless_ended(self._roll_out())  # where the run that this one continues stopped
         while True:
             at_rest = await self._unless_ended(self._look_and_move())
+            if at_rest:
+                await self._finish_telling()
             await workflow.wait_condition(workflow.all_handlers_finished)
             if at_rest and not self.changed:
                 return self._ending()
@@ -137,6 +139,7 @@ class CanaryRollout(Upkeep):
     async def _begin(self, revision: Revision) -> None:
         self.state.take_up(revision)
         self.say(wording.new_revision(self.state.names))
+        self.alert(alerts.progressing(), Severity.INFO, fields=True)
         for caveat in self._plan().caveats:
             self.say(caveat, warning=True)
 
@@ -157,7 +160,7 @@ class CanaryRollout(Upkeep):
             async with self._asking_rollback_hooks():
                 await story
         except RollBack as why:
-            await self._roll_back(str(why))
+            await self._roll_back(str(why), why.severity)
         except (ActivityError, asyncio.CancelledError) as error:
             if not is_cancelled_exception(error):
                 raise
@@ -209,7 +212,7 @@ class CanaryRollout(Upkeep):
             self._schedule_from_now()
         for hook in self._plan().pre_rollout:
             while hook not in self.state.passed_hooks and not self._skips_analysis():
-                self._continue_as_new_when_long()
+                await self._continue_as_new_when_long()
                 await self._ask_before_rollout(hook)
         self.state.analysing = True
 
@@ -231,7 +234,7 @@ class CanaryRollout(Upkeep):
             await self._take_first_step()
             await self._start_load()
         while not self._skips_analysis():
-            self._continue_as_new_when_long()
+            await self._continue_as_new_when_long()
             await self._until_next_check()
             if self._skips_analysis():
                 return
@@ -365,6 +368,7 @@ class CanaryRollout(Upkeep):
         await self._lead_away()
         state.phase = Phase.SUCCEEDED
         self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
+        self.alert(alerts.promoted(skipped=skipped), Severity.INFO)
         report = self.report(promoted=self._revision())
         await effects.scale(Scale(canary=state.canary, up=False, report=report))
         await self._call_post_rollout_hooks()
@@ -377,10 +381,12 @@ class CanaryRollout(Upkeep):
 
     # -- rollback -------------------------------------------------------------------------------------------------
 
-    async def _roll_back(self, sentence: str) -> None:
+    async def _roll_back(self, sentence: str, severity: Severity) -> None:
         """Traffic first, then the pods, then the record of why."""
         state = self.state
         self.say(sentence, warning=True)
+        reason = {"Reason": state.halt} if state.halt else {}
+        self.alert(alerts.rolled_back(state.canary, state.names, sentence), severity, details=reason)
         state.halt = f"{state.halt}; {sentence}" if state.halt else sentence
         state.waiting = ""
         serving = state.primary_serving
@@ -411,7 +417,7 @@ class CanaryRollout(Upkeep):
         """A cancellation is an abort; once at rest there is nothing to bring back."""
         self.cancel_heeded = True
         if self.state.phase not in AT_REST:
-            await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"))
+            await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"), Severity.WARN)
 
     async def _lead_away(self) -> None:
         """All traffic on the primary; the canary's pods stay until every proxy knows."""

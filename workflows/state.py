@@ -60,6 +60,8 @@ class State(BaseModel):
     notes: list[Note] = Field(default_factory=list)
     """Said, but not yet shown outside."""
     said: int = 0
+    unreached: list[str] = Field(default_factory=list)
+    """Chats and event webhooks that could not be told; each is complained of once."""
     log: list[str] = Field(default_factory=list)
     """The last sentences, oldest first."""
 

@@ -9,11 +9,11 @@ from contextlib import suppress
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows import effects, wording
+from workflows import alerts, effects, wording
 from workflows.effects import Role, Scale, Wait
 from workflows.gates import Gatekeeper
 from workflows.interruptions import NotReady, Superseded
-from workflows.observation import AT_REST, Phase, Revision
+from workflows.observation import AT_REST, Phase, Revision, Severity
 from workflows.steering import Command
 
 
@@ -33,13 +33,14 @@ class Upkeep(Gatekeeper):
             await effects.open_traffic(state.canary)
             state.phase, state.halt, state.waiting = Phase.INITIALIZED, "", ""
             self.say(wording.initialized(state.canary))
+            self.alert(alerts.initialized(state.names), Severity.INFO, fields=True)
             report = self.report(applied=state.revision, promoted=state.revision)
             await effects.scale(Scale(canary=state.canary, up=False, report=report))
 
     async def _await_first_primary(self) -> None:
         """Without a deadline that ends things: there is nothing to go back to. Each new reason is told once."""
         while True:
-            self._continue_as_new_when_long()
+            await self._continue_as_new_when_long()
             try:
                 return await self._await_ready(Role.PRIMARY)
             except NotReady as lacking:

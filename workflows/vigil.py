@@ -16,7 +16,7 @@ from workflows import effects, wording
 from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-from workflows.observation import PROMOTED, UNBORN, Observation, Phase, Plan, Revision, Status
+from workflows.observation import PROMOTED, UNBORN, Observation, Phase, Plan, Revision, Severity, Status
 
 Result = TypeVar("Result")
 
@@ -63,12 +63,15 @@ class Vigil(Console):
     async def _until_next_check(self) -> None:
         """A durable timer on a fixed schedule, cut short by a person who promotes or approves."""
         state, interval = self.state, timedelta(seconds=self._plan().interval_seconds)
-        now = workflow.now()
-        due = state.next_check or now + interval
+        due = state.next_check or workflow.now() + interval
         with suppress(TimeoutError):
-            await self._watching(until=self._is_urged, seconds=max(0.0, (due - now).total_seconds()))
+            await self._watching(until=self._is_urged, seconds=self._seconds_to_next_check())
         later = due + interval
         state.next_check = later if later > workflow.now() else workflow.now() + interval
+
+    def _seconds_to_next_check(self) -> float:
+        due = self.state.next_check
+        return max(0.0, (due - workflow.now()).total_seconds()) if due else self._plan().interval_seconds
 
     async def _pass_time(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -112,8 +115,11 @@ class Vigil(Console):
                 with suppress(asyncio.CancelledError, ActivityError):
                     await task
 
-    def _continue_as_new_when_long(self) -> None:
-        if workflow.info().is_continue_as_new_suggested() and not self._stirs():
+    async def _continue_as_new_when_long(self) -> None:
+        """Not while a message is on its way: the next run would not know of it."""
+        if not workflow.info().is_continue_as_new_suggested():
+            return
+        if await self._has_told() and not self._stirs():
             state = self.state.model_copy(deep=True)
             workflow.continue_as_new(self._request.model_copy(update={"state": state}))
 
@@ -135,9 +141,9 @@ class Vigil(Console):
 
     def _heed_abort(self) -> None:
         if abort := self.state.steering.abort:
-            raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason))
+            raise RollBack(wording.aborted(self.state.canary, abort.by, abort.reason), Severity.WARN)
         if self.state.rollback_hook:
-            raise RollBack(wording.rollback_hook_invoked(self.state.canary))
+            raise RollBack(wording.rollback_hook_invoked(self.state.canary), Severity.WARN)
         if self._is_cancelled():
             raise asyncio.CancelledError
 
@@ -211,6 +217,19 @@ class Vigil(Console):
     async def _tell(self) -> None:
         if self.state.notes:
             await effects.report(self.report())
+
+    async def _has_told(self) -> bool:
+        """Whether nothing is left to be told, at the latest when the next check is due."""
+        if self.is_telling:
+            with suppress(TimeoutError):
+                await self._watching(until=lambda: not self.is_telling, seconds=self._seconds_to_next_check())
+        return not self.is_telling
+
+    async def _finish_telling(self) -> None:
+        """Until chats and event webhooks were told, or given up, unless something changed: that goes first."""
+        while self.is_telling and not self.changed:
+            await workflow.wait_condition(lambda: self.changed or bool(self.state.notes) or not self.is_telling)
+            await self._tell()
 
     async def _say_and_report(self, sentence: str, *, warning: bool = False) -> None:
         self.say(sentence, warning=warning)

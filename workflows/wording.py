@@ -319,6 +319,19 @@ def nothing_to_undo(canary: CanaryRef) -> str:
     return f"Nothing to undo for {canary}: what its primary ran before the last promotion is not kept"
 
 
+# -- who could not be told --------------------------------------------------------------------------------------------
+
+
+def alert_failed(receiver: str, why: str) -> str:
+    """A chat could not be told (Serinus only)."""
+    return f"Alert to {receiver} failed: {why}"
+
+
+def event_webhook_failed(hook: str, why: str) -> str:
+    """An event webhook could not be told (Serinus only)."""
+    return f"Event webhook {hook} failed: {why}"
+
+
 # -- the condition Promoted -----------------------------------------------------------------------------------------
 
 CONDITIONS = {

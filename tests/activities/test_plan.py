@@ -129,16 +129,6 @@ def test_approvals() -> None:
     assert not plan_of(a_model(), DEFAULTS).approval_by_default
 
 
-def test_caveats() -> None:
-    """What is left out without harm is told."""
-    alerts = [{"name": "chat", "providerRef": {"name": "slack"}}]
-    analysis = an_analysis(alerts=alerts, webhooks=[a_hook("log", "event")])
-    assert plan_of(a_model(analysis=analysis), DEFAULTS).caveats == (
-        "spec.analysis.alerts: not supported yet, nobody is alerted",
-        "spec.analysis.webhooks: type event is not supported yet, nobody is told",
-    )
-
-
 def test_ignored_service_fields() -> None:
     """What the spec asks of the Services, and does not get yet, is named too."""
     canary = a_model(service={"port": 9898, "portDiscovery": True, "unmanagedMetadata": {"labels": ["team"]}})

@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 import typer
+from pydantic import AliasChoices, SecretStr
 from pydantic_settings import BaseSettings
 from temporalio import workflow
 
 from playground.folders import Folders
 from worker import cli
-from worker.settings import LogSettings, TemporalSettings, WorkerSettings
+from worker.settings import AlertSettings, LogSettings, TemporalSettings, WorkerSettings
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.rollout import CanaryRollout
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
-SETTINGS: list[type[BaseSettings]] = [WorkerSettings, TemporalSettings, LogSettings, Folders]
+SETTINGS: list[type[BaseSettings]] = [WorkerSettings, AlertSettings, TemporalSettings, LogSettings, Folders]
 
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:serinus|kubectl canary|temporal workflow) [^`…]+)`")
@@ -120,7 +121,9 @@ def variables() -> dict[str, Any]:
         prefix = settings.model_config.get("env_prefix", "")
         for name, field in settings.model_fields.items():
             nested = isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)
-            variable = str(field.validation_alias or f"{prefix}{name.upper()}")
+            alias = field.validation_alias
+            first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+            variable = str(first or f"{prefix}{name.upper()}")
             if variable.startswith("SERINUS_") and not nested:
                 found[variable] = field.default
     return found
@@ -148,6 +151,8 @@ def written(default: Any) -> str:
             return f"{default:g}"
         case tuple():
             return ",".join(default)
+        case SecretStr():
+            return default.get_secret_value()
         case _:
             return str(default)
 

@@ -35,7 +35,7 @@ def temporal() -> Temporal:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the machine's Temporal nor its cluster is asked by a test that forgot to say which."""
     for variable in os.environ:
-        if variable.startswith(("SERINUS_", "TEMPORAL_", "LOADTESTER_")):
+        if variable.startswith(("SERINUS_", "TEMPORAL_", "LOADTESTER_", "SLACK_", "MSTEAMS_", "EVENT_WEBHOOK_")):
             monkeypatch.delenv(variable)
     monkeypatch.setenv("KUBECONFIG", "/nonexistent/kubeconfig")
     monkeypatch.setenv("TEMPORAL_CONFIG_FILE", "/nonexistent/temporal.toml")

@@ -18,13 +18,17 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from tests.builders import CANARY, NEW, OLD, a_check, a_plan, a_status, an_observation
 from workflows.effects import (
     Activity,
+    Alert,
+    Alerts,
     Examination,
     Findings,
+    Happening,
     HookAnswer,
     HookCall,
     Note,
     Promotion,
     PromotionOutcome,
+    Publication,
     Ready,
     Readying,
     Report,
@@ -90,6 +94,14 @@ class World:
         self.passed_last_step, self.may_advance, self.may_promote, self.primary_seen_ready = False, False, False, False
         self.hooks: list[str] = []
         self.hook_answers: dict[str, list[HookAnswer]] = {}
+        self.alerts: dict[str, list[Alert]] = {}
+        """What each chat took."""
+        self.published: dict[str, list[Happening]] = {}
+        """What each event webhook took."""
+        self.dead: set[str] = set()
+        """Chats and event webhooks that take nothing at present."""
+        self.deaf: set[str] = set()
+        """Those that refuse for good."""
         self.checks: list[list[Check]] = []
         """Answers of the coming examinations, in order; healthy when used up."""
         self.on: dict[str, Action] = {}
@@ -125,6 +137,8 @@ class World:
             self.report,
             self.hand_back,
             self.release,
+            self.alert,
+            self.publish,
         ]
 
     async def _enter(self, name: str) -> None:
@@ -298,6 +312,23 @@ class World:
         """The Canary may go."""
         await self._enter("release")
         self.found = False
+
+    @activity.defn(name=Activity.ALERT)
+    async def alert(self, order: Alerts) -> None:
+        """Taken by chats that live."""
+        await self._reach(str(order.receiver))
+        self.alerts.setdefault(str(order.receiver), []).extend(order.alerts)
+
+    @activity.defn(name=Activity.PUBLISH)
+    async def publish(self, order: Publication) -> None:
+        """Taken by webhooks that live."""
+        await self._reach(order.hook)
+        self.published.setdefault(order.hook, []).extend(order.happenings)
+
+    async def _reach(self, name: str) -> None:
+        await self._enter(f"tell_{name}")
+        if name in self.dead | self.deaf:
+            raise ApplicationError("503 gone fishing", type="Undelivered", non_retryable=name in self.deaf)
 
     async def _take(self, what: Report) -> None:
         for note in what.notes:

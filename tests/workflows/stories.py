@@ -7,7 +7,7 @@ from tests.workflows.conftest import Start
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
 from workflows.effects import HookAnswer, Role
-from workflows.observation import Gate, Phase, Strategy
+from workflows.observation import Gate, Phase, Receiver, Severity, Strategy
 from workflows.steering import Command
 from workflows.verdict import NoData, Unreadable
 
@@ -223,6 +223,16 @@ async def rollback_hook(start: Start) -> Rollout:
     return await start(world)
 
 
+async def told(start: Start) -> Rollout:
+    """Chats and event webhooks hear of a rollback; some refuse to."""
+    world = a_quick_world()
+    chats = (Receiver(provider="slack"), Receiver(provider="teams", namespace="ops", severity=Severity.ERROR))
+    world.plan = world.plan.model_copy(update={"alerts": chats, "event_hooks": ("log", "audit")})
+    world.checks = [[a_check(100)], *[[a_check(69)]] * 3]
+    world.deaf = {"teams.ops", "audit"}
+    return await start(world)
+
+
 STORIES: tuple[Story, ...] = (
     promotion,
     rollback,
@@ -239,4 +249,5 @@ STORIES: tuple[Story, ...] = (
     ab_test,
     gates,
     rollback_hook,
+    told,
 )

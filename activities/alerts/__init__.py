@@ -1,0 +1,1 @@
+"""Chats that are alerted: what each is sent, and what its answers mean."""

@@ -1,0 +1,106 @@
+"""Messages to somebody who need not be there: in order, each bounded, and none sent again that was taken."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import httpx
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeat import heartbeating
+from activities.hooks import is_busy, retry_after_seconds
+from activities.http import NotReached, Reply, exchange
+
+Item = TypeVar("Item")
+
+TIMEOUT_SECONDS = 10.0
+BODY_LIMIT_BYTES = 4096
+LONGEST_RETRY_AFTER_SECONDS = 60.0
+"""All attempts together are to end within minutes."""
+SHORTEST_SECRET = 4
+SECRET_WORDS = re.compile(r"[\w.~%-]+")
+
+
+class Undelivered(Exception):
+    """A message was not taken; the text says why, and is told to users."""
+
+    def __init__(self, why: str, *, passing: bool, after_seconds: float | None = None) -> None:
+        """Say why.
+
+        Args:
+            why: in a user's words, without anything secret.
+            passing: the same message may be taken later.
+            after_seconds: how long the receiver asks to be left alone.
+        """
+        super().__init__(why)
+        self.passing = passing
+        self.after_seconds = after_seconds
+
+
+async def in_order(items: Sequence[Item], send: Callable[[Item], Awaitable[None]]) -> None:
+    """Send one after the other; a later attempt of the activity begins with the first that was not taken.
+
+    What is refused for good is passed over: the next message may fit.
+
+    Raises:
+        ApplicationError: not all were taken; Temporal tries again where that may help.
+    """
+    details = activity.info().heartbeat_details
+    done, problem = (int(details[0]), str(details[1])) if details else (0, "")
+    async with heartbeating(lambda: (done, problem)):
+        for item in items[done:]:
+            try:
+                await send(item)
+            except Undelivered as failure:
+                if failure.passing:
+                    raise _passing(failure) from None  # a cause travels in the history, with all that it quotes
+                problem = problem or str(failure)
+            done += 1
+            activity.heartbeat(done, problem)
+    if problem:
+        raise ApplicationError(problem, type=Undelivered.__name__, non_retryable=True)
+
+
+def _passing(failure: Undelivered) -> ApplicationError:
+    asked = failure.after_seconds
+    delay = None if asked is None else timedelta(seconds=min(asked, LONGEST_RETRY_AFTER_SECONDS))
+    return ApplicationError(str(failure), type=Undelivered.__name__, next_retry_delay=delay)
+
+
+async def post(http: httpx.AsyncClient, url: str, *, secrets: Sequence[str] = (), **options: Any) -> Reply:
+    """The answer to a POST, without what is secret in case the receiver echoes it.
+
+    Args:
+        http: the client to send with.
+        url: absolute; all of it but the host is secret.
+        secrets: what else must not be told.
+        options: as of `activities.http.exchange`.
+
+    Raises:
+        Undelivered: no answer came.
+    """
+    defaults = {"seconds": TIMEOUT_SECONDS, "limit_bytes": BODY_LIMIT_BYTES, "secret": True}
+    try:
+        reply = await exchange(http, "POST", url, **{**defaults, **options})
+    except NotReached as error:
+        raise Undelivered(redacted(str(error), url, *secrets), passing=True) from None
+    return replace(reply, body=redacted(reply.body.decode(errors="replace"), url, *secrets).encode())
+
+
+def require(reply: Reply, refusal: str) -> None:
+    """Raise Undelivered when there is a refusal: passing for 429 and 5xx, whose Retry-After is honoured."""
+    if refusal:
+        raise Undelivered(refusal, passing=is_busy(reply), after_seconds=retry_after_seconds(reply))
+
+
+def redacted(text: str, url: str, *secrets: str) -> str:
+    """A text without the words that make a URL secret: those of its path, its query and its user."""
+    host, _, path = url.partition("://")[2].partition("/")
+    words = SECRET_WORDS.findall(f"{host.rpartition('@')[0]} {path}")
+    for word in sorted({*words, *secrets}, key=len, reverse=True):
+        if len(word) >= SHORTEST_SECRET:
+            text = text.replace(word, "***")
+    return text
