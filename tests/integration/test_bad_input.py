@@ -267,9 +267,7 @@ async def stories(stage: Stage) -> AsyncIterator[Stories[Tale]]:
 
 TEXTS = {
     "missing_target": 'deployment podinfo.bad-target get query error: deployments "podinfo" not found',
-    "unsupported_provider": (
-        "spec.provider: istio is not supported yet; use one of gatewayapi:v1, gatewayapi:v1beta1, linkerd"
-    ),
+    "unsupported_provider": "spec.provider: istio is not supported yet; use one of gatewayapi:v1, gatewayapi:v1beta1, ",
     "missing_config": 'configmap absent.bad-config get query error: configmaps "absent" not found',
     "unselectable_target": (
         "deployment podinfo.bad-selector spec.selector.matchLabels must contain one of "
