@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.adoption import runs_target
 from activities.bench import Bench, Subject
 from activities.configs import MissingConfig, checksums, tracked_configs
 from activities.plan import UnfitAnalysis, plan_of
@@ -56,7 +57,7 @@ class Observe:
                 "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
                 "primary_found": running is not None,
                 "primary_serving": serving is not None and kind.is_serving(serving),
-                "primary_is_target": running is not None and kind.runs(running, expected),
+                "primary_is_target": await runs_target(self._bench, subject, running, expected, tracked),
             }
         )
 

@@ -1,14 +1,10 @@
 """The pod template that the primary runs: the target's, with its own label and its own copies of the configs. Pure."""
 
-from copy import deepcopy
-
 from k8s.client import Json
 from k8s.configs import rewrite_configs
+from k8s.likeness import restarted, substance
 from k8s.revision import config_checksum, template_hash
 from k8s.targets.base import FLUX, REVISION_ANNOTATION, Selector
-
-IGNORED_ANNOTATIONS = frozenset({REVISION_ANNOTATION, "flagger-id"})
-"""Marks of whoever wrote the primary; they say nothing about what it runs."""
 
 
 def primary_template(template: Json, selector: Selector, configs: dict[str, str]) -> Json:
@@ -36,9 +32,12 @@ def revision_mark(template: Json, configs: dict[str, str]) -> str:
 
 
 def runs_same(primary: Json, expected: Json) -> bool:
-    """Whether two primary templates run the same; one that another controller wrote carries no mark to compare."""
-    mark = mark_of(primary)
-    return _unmarked(primary) == _unmarked(expected) and mark in (None, mark_of(expected))
+    """Whether two primary templates run the same; one that another controller wrote carries no mark to compare.
+
+    A restart of the target that the primary has not followed is something new to run; one of the primary alone is not.
+    """
+    is_marked_same = mark_of(primary) in (None, mark_of(expected))
+    return is_marked_same and restarted(primary) >= restarted(expected) and substance(primary) == substance(expected)
 
 
 def is_ours(primary: Json) -> bool:
@@ -51,14 +50,6 @@ def mark_of(template: Json) -> str | None:
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     mark = annotations.get(REVISION_ANNOTATION)
     return None if mark is None else str(mark)
-
-
-def _unmarked(template: Json) -> str:
-    copy = deepcopy(template)
-    metadata = copy.setdefault("metadata", {})
-    annotations = metadata.get("annotations") or {}
-    metadata["annotations"] = {key: value for key, value in annotations.items() if key not in IGNORED_ANNOTATIONS}
-    return template_hash({**copy, "metadata": {k: v for k, v in metadata.items() if v}})
 
 
 def _is_copied(annotation: str) -> bool:

@@ -21,6 +21,7 @@ class Traffic:
         self.answers: Counter[str] = Counter()
         """Status code, or the name of the error, to how often."""
         self._sending: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
 
     @property
     def total(self) -> int:
@@ -31,6 +32,13 @@ class Traffic:
     def failed(self) -> int:
         """Requests without a good answer."""
         return self.total - self.answers["200"]
+
+    async def until(self, total: int, *, seconds: float = 60) -> None:
+        """Return once that many requests were answered or failed; raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while self.total < total:
+                self._ended.clear()
+                await self._ended.wait()
 
     async def __aenter__(self) -> Self:
         self._sending = asyncio.create_task(self._send())
@@ -58,3 +66,4 @@ class Traffic:
             self.answers[str(answer.status_code)] += 1
         except httpx.HTTPError as error:
             self.answers[type(error).__name__] += 1
+        self._ended.set()

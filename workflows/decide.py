@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Phase, Revision
+from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Phase, Revision, Status
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,11 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Adopt:
-    """Another controller left this canary at rest, with a primary that already runs the target's template."""
+    """Another controller left this canary at rest: take it over as it is, with hashes of our own."""
 
     revision: Revision
+    promoted: bool = True
+    """The primary runs it; else it is the one that failed, and is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,35 @@ class Withdraw:
 
 
 @dataclass(frozen=True)
-class Finish:
-    """The primary already got the analysed template when the rollout was lost: complete the promotion."""
+class Restart:
+    """A rollout whose history is not here stopped midway: lead its traffic back, then analyse from the beginning."""
 
     revision: Revision
 
 
-Move = Gone | Finalize | Rest | Suspend | Block | Bootstrap | Adopt | Reconcile | Restore | Withdraw | RollOut | Finish
+@dataclass(frozen=True)
+class Finish:
+    """A rollout whose history is not here, of what the primary runs by now: complete it."""
+
+    revision: Revision
+
+
+MIDWAY = PROMOTED | {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
+Move = (
+    Gone
+    | Finalize
+    | Rest
+    | Suspend
+    | Block
+    | Bootstrap
+    | Adopt
+    | Reconcile
+    | Restore
+    | Withdraw
+    | RollOut
+    | Restart
+    | Finish
+)
 
 
 def decide(seen: Observation) -> Move:
@@ -96,16 +120,15 @@ def decide(seen: Observation) -> Move:
     if not seen.primary_found:
         promoted = seen.revision.template == seen.status.promoted
         return Restore() if promoted else Block(primary_gone(seen.names, seen.status.promoted))
-    # Hashes of another controller are opaque to us: compare what runs instead.
-    if seen.status.phase in AT_REST and seen.primary_is_target and is_foreign(seen.status.promoted):
-        return Adopt(seen.revision)
     # The history of a promotion is gone, but the primary shows that it had begun.
     if seen.status.phase in PROMOTED and seen.primary_is_target:
         return Finish(seen.revision)
+    if is_foreign(seen.status.applied, seen.status.promoted) and (move := take_over(seen, seen.revision)):
+        return move
     if seen.status.phase is Phase.WAITING and not is_new(seen):
         return Withdraw(Phase.SUCCEEDED if seen.revision.template == seen.status.promoted else Phase.FAILED)
     if seen.status.phase not in AT_REST or is_new(seen):
-        return RollOut(seen.revision)
+        return Restart(seen.revision) if may_have_traffic(seen.status) else RollOut(seen.revision)
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):
         return Reconcile()
     return Rest()
@@ -131,6 +154,21 @@ def is_new(seen: Observation) -> bool:
 HASH_PREFIX = "s1-"
 
 
-def is_foreign(template_hash: str) -> bool:
-    """Whether another controller computed this hash; an empty one is nobody's."""
-    return bool(template_hash) and not template_hash.startswith(HASH_PREFIX)
+def is_foreign(*template_hashes: str) -> bool:
+    """Whether another controller computed one of the hashes; an empty one is nobody's."""
+    return any(hash_ and not hash_.startswith(HASH_PREFIX) for hash_ in template_hashes)
+
+
+def take_over(seen: Observation, revision: Revision) -> Move | None:
+    """What another controller left without a release of ours: its hashes are opaque, so compare what runs instead."""
+    if seen.primary_is_target:
+        return Adopt(revision) if seen.status.phase in AT_REST else Finish(revision)
+    # Failed is where the target and the primary differ at rest.
+    if seen.status.phase is Phase.FAILED and is_foreign(seen.status.applied):
+        return Adopt(revision, promoted=False)
+    return None
+
+
+def may_have_traffic(status: Status) -> bool:
+    """Whether the canary may be serving users: an analysis or a promotion stopped midway, or a promotion failed."""
+    return status.phase in MIDWAY or status.weight > 0

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Move,
         Reconcile,
         Rest,
+        Restart,
         Restore,
         RollOut,
         Suspend,
@@ -97,6 +98,7 @@ class CanaryRollout(Upkeep):
                 await self._clear_old_problem()
                 return True
             case Suspend():
+                self.state.generation = self.generation
                 await self._say_and_report(wording.suspended())
                 return True
             case Block(problem=problem):
@@ -107,29 +109,39 @@ class CanaryRollout(Upkeep):
                 return True
             case Bootstrap():
                 await self._bootstrap()
-            case Adopt(revision=revision):
-                await effects.report(self.report(applied=revision, promoted=revision))
+            case Adopt(revision=revision, promoted=promoted):
+                self.say(wording.taken_over(self.state.names, self.state.phase))
+                await effects.report(self.report(applied=revision, promoted=revision if promoted else None))
             case Reconcile():
-                await effects.open_traffic(self.state.canary)
+                await self._open_traffic()
                 await effects.report(self.report())
             case Restore():
                 restored = await effects.create_primary(self.state.canary)
-                await effects.open_traffic(self.state.canary)
+                await self._open_traffic()
                 await effects.report(self.report(promoted=restored))
             case Withdraw(phase=phase):
                 self.state.phase = phase
                 self.state.leave_gate()
                 await effects.report(self.report())
+            case RollOut() | Restart() | Finish():
+                await self._ship(move)
+        return False
+
+    # -- the rollout ----------------------------------------------------------------------------------------------
+
+    async def _ship(self, move: RollOut | Restart | Finish) -> None:
+        """From its beginning, or from where a rollout without a history stopped."""
+        match move:
             case RollOut(revision=revision):
                 if await self._may_begin(revision):
                     await self._begin(revision)
                     await self._roll_out()
+            case Restart(revision=revision):
+                await (self._restart(revision) if workflow.patched("restart") else self._begin(revision))
+                await self._roll_out()
             case Finish(revision=revision):
                 self.state.revision, self.state.phase = revision, Phase.PROMOTING
                 await self._roll_out(promoted=True)
-        return False
-
-    # -- the rollout ----------------------------------------------------------------------------------------------
 
     async def _may_begin(self, revision: Revision) -> bool:
         """`confirm-rollout`: nothing moves before that gate opens."""
@@ -369,7 +381,7 @@ class CanaryRollout(Upkeep):
         state.phase = Phase.SUCCEEDED
         self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
         self.alert(alerts.promoted(skipped=skipped), Severity.INFO)
-        report = self.report(promoted=self._revision())
+        report = self.report(applied=self._revision(), promoted=self._revision())
         await effects.scale(Scale(canary=state.canary, up=False, report=report))
         await self._call_post_rollout_hooks()
 

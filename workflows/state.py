@@ -20,6 +20,7 @@ class State(BaseModel):
     names: Names
     phase: Phase = Phase.NEW
     generation: int = 0
+    """Of the Canary when its objects were last brought to its spec."""
     config_versions: dict[str, str] | None = None
     plan: Plan | None = None
     revision: Revision | None = None

@@ -30,12 +30,17 @@ class Upkeep(Gatekeeper):
         state.revision = await effects.create_primary(state.canary)
         with suppress(Superseded):  # the primary follows the target for as long as nobody is served by it
             await self._await_first_primary()
-            await effects.open_traffic(state.canary)
+            await self._open_traffic()
             state.phase, state.halt, state.waiting = Phase.INITIALIZED, "", ""
             self.say(wording.initialized(state.canary))
             self.alert(alerts.initialized(state.names), Severity.INFO, fields=True)
             report = self.report(applied=state.revision, promoted=state.revision)
             await effects.scale(Scale(canary=state.canary, up=False, report=report))
+
+    async def _open_traffic(self) -> None:
+        """Bring what leads the traffic to the spec as it was last looked at."""
+        await effects.open_traffic(self.state.canary)
+        self.state.generation = self.generation
 
     async def _await_first_primary(self) -> None:
         """Without a deadline that ends things: there is nothing to go back to. Each new reason is told once."""

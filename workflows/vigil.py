@@ -26,6 +26,8 @@ class Vigil(Console):
 
     told = ""
     """The message of condition Promoted when the canary was last looked at."""
+    generation = 0
+    """Of the Canary when it was last looked at."""
     cancel_heeded = False
     """The workflow was cancelled, and that rollout is over; a later one is not to be rolled back for it."""
 
@@ -191,7 +193,7 @@ class Vigil(Console):
         seen = await effects.observe(self.state.canary)
         state = self.state
         if seen.found:
-            state.names, state.generation = seen.names, seen.generation
+            state.names, self.generation = seen.names, seen.generation
             state.config_versions = seen.config_versions
             state.plan = seen.plan or state.plan
             state.primary_serving = seen.primary_serving
@@ -207,6 +209,7 @@ class Vigil(Console):
         """What is known before anything was done; a failure keeps its reason, whatever is reported next."""
         state = self.state
         state.phase, state.weight, state.failed_checks = status.phase, status.weight, status.failed_checks
+        state.generation = status.generation
         failed = status.phase is Phase.FAILED
         state.halt = wording.reason(status.phase, state.names, status.message) if failed else ""
 

@@ -15,6 +15,11 @@ def initialized(canary: CanaryRef) -> str:
     return f"Initialization done! {canary}"
 
 
+def taken_over(names: Names, phase: Phase) -> str:
+    """Another controller left this canary at rest."""
+    return f"Taken over from another controller: {names.target}.{names.namespace} stays {phase}, nothing is rolled out"
+
+
 def primary_not_ready(names: Names, why: str) -> str:
     """Bootstrap cannot go on; the target keeps its pods and its traffic."""
     return f"{names.primary}.{names.namespace} not ready: {why}"

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 from k8s.apply import find, owner_of
 from k8s.client import Cluster, Json
+from k8s.inheritance import apply_wholly
 from k8s.models.canary import Canary
 from k8s.resources import AUTOSCALERS
 from k8s.targets.base import FLUX
@@ -33,7 +34,7 @@ class HpaScaler:
             "ownerReferences": [owner_of(raw)],
         }
         manifest["spec"] = self._spec(canary, hpa)
-        await cluster.apply(AUTOSCALERS, manifest)
+        await apply_wholly(cluster, AUTOSCALERS, manifest)
 
     def _spec(self, canary: Canary, hpa: Json) -> Json:
         spec: Json = deepcopy(hpa["spec"])

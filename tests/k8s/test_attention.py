@@ -43,6 +43,11 @@ NEW_TEMPLATE = a_deployment(template=a_template(image="podinfo:2"))
         (a_sight(), ""),
         (a_sight(status={"phase": "Failed"}), ""),
         (a_sight(status={"phase": "Initialized"}), ""),
+        (a_sight(target=NEW_TEMPLATE, canary=a_canary(status=AT_REST, suspend=True)), ""),
+        (
+            a_sight(canary=a_canary(status=AT_REST | {"observedGeneration": 0}, suspend=True)),
+            "the canary's spec changed",
+        ),
         (a_sight(status={"phase": ""}), "phase New"),
         (a_sight(canary=a_canary()), "phase New"),
         (a_sight(status={"phase": "Initializing"}), "phase Initializing"),

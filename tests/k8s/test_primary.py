@@ -98,6 +98,55 @@ def test_foreign_primary() -> None:
     assert not runs_same(flaggers, expected)
 
 
+@pytest.mark.parametrize(
+    ("target", "primary", "same"),
+    [
+        ("", "2026-11-24T03:30:00Z", True),
+        ("2026-11-24T03:30:00Z", "2026-11-24T03:30:00Z", True),
+        ("2026-11-24T03:30:00Z", "", False),
+        ("2026-11-24T03:30:00Z", "2026-11-24T03:29:00Z", False),
+        ("2026-11-24T03:30:00Z", "2026-11-24T04:00:00+01:00", False),
+        ("2026-11-24T03:30:00Z", "2026-11-24T05:00:00+01:00", True),
+        ("", "yesterday", True),
+        ("2026-11-24T03:30:00", "2026-11-24T03:30:00Z", True),
+    ],
+    ids=["primary alone", "promoted", "target alone", "target later", "zone, earlier", "zone, later", "odd", "no zone"],
+)
+def test_restarted(target: str, primary: str, *, same: bool) -> None:
+    """`kubectl rollout restart` of the target is something new to run; of the primary alone it is not."""
+    expected, running = (primary_template(restarted(at), APP, {}) for at in (target, primary))
+    running["metadata"]["annotations"].pop(REVISION_ANNOTATION)
+    assert runs_same(running, expected) is same
+
+
+def restarted(at: str) -> Json:
+    """A template that was restarted then, or never."""
+    mark = {"kubectl.kubernetes.io/restartedAt": at} if at else {}
+    return with_metadata(labels={"app": "podinfo"}, annotations={"team": "a"} | mark)
+
+
+@pytest.mark.parametrize("spread", ["affinity", "topologySpreadConstraints"])
+def test_spread(spread: str) -> None:
+    """Whose label values get the suffix there is a matter of the controller; what is spread by is not."""
+    expected, running, other = (
+        primary_template(a_template(**{spread: spread_by(spread, value)}), APP, {})
+        for value in ("podinfo", "podinfo-primary", "sidecar")
+    )
+    for template in (running, other):
+        template["metadata"]["annotations"] = {"flagger-id": "7d1d2d1a"}
+
+    assert runs_same(running, expected)
+    assert not runs_same(other, expected)
+
+
+def spread_by(field: str, value: str) -> Any:
+    """Pods with this label apart from one another."""
+    term = {"labelSelector": {"matchLabels": {"app": value}}, "topologyKey": "kubernetes.io/hostname"}
+    if field == "affinity":
+        return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    return [term]
+
+
 def test_marked_primary_is_ours() -> None:
     """So that its configs are known too."""
     primary = primary_template(with_configs(), APP, CONFIGS)

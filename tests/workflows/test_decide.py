@@ -1,5 +1,7 @@
 """`decide` as a table: what was seen, and the move it calls for."""
 
+from typing import Any
+
 import pytest
 
 from tests.builders import NAMES, NEW, OLD, a_status, an_observation
@@ -13,16 +15,22 @@ from workflows.decide import (
     Move,
     Reconcile,
     Rest,
+    Restart,
     Restore,
     RollOut,
     Suspend,
     decide,
     primary_gone,
 )
-from workflows.observation import Observation, Phase, Revision
+from workflows.observation import Observation, Phase, Revision, Status
 
 FOREIGN = "7f9c8d6b5"
 CONFIG = {"configmap/podinfo": "abc"}
+
+
+def another(phase: Phase, **changes: Any) -> Status:
+    """As another controller leaves it: its hashes, no generation."""
+    return a_status(**({"phase": phase, "applied": FOREIGN, "promoted": FOREIGN, "generation": 0} | changes))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +67,7 @@ CONFIG = {"configmap/podinfo": "abc"}
         ),
         pytest.param(
             an_observation(revision=NEW, status=a_status(phase=Phase.PROGRESSING, applied=NEW.template)),
-            RollOut(NEW),
+            Restart(NEW),
             id="a rollout whose history is lost starts again",
         ),
         pytest.param(
@@ -73,19 +81,74 @@ CONFIG = {"configmap/podinfo": "abc"}
                 primary_is_target=False,
                 status=a_status(phase=Phase.PROMOTING, applied=NEW.template),
             ),
-            RollOut(NEW),
+            Restart(NEW),
             id="a promotion that had not begun is analysed again",
         ),
         pytest.param(
-            an_observation(status=a_status(applied=FOREIGN, promoted=FOREIGN)),
-            Adopt(OLD),
-            id="another's canary at rest",
+            an_observation(revision=NEW, status=a_status(phase=Phase.FAILED, applied=OLD.template, weight=100)),
+            Restart(NEW),
+            id="a failed promotion left the traffic on the canary",
         ),
         pytest.param(
-            an_observation(primary_is_target=False, status=a_status(applied=FOREIGN, promoted=FOREIGN)),
-            RollOut(OLD),
-            id="another's canary with a new template",
+            an_observation(revision=NEW, status=a_status(phase=Phase.FAILED, applied=NEW.template, weight=100)),
+            Rest(),
+            id="a failed promotion is not tried again",
         ),
+        pytest.param(an_observation(status=another(Phase.INITIALIZED)), Adopt(OLD), id="another's, initialized"),
+        pytest.param(an_observation(status=another(Phase.SUCCEEDED)), Adopt(OLD), id="another's, succeeded"),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.SUCCEEDED)),
+            RollOut(OLD),
+            id="another's with a new revision",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.FAILED)),
+            Adopt(OLD, promoted=False),
+            id="another's failed revision is not tried again",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.FAILED, applied="s1-before")),
+            RollOut(OLD),
+            id="a new revision after the one that failed",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.FAILED, applied=OLD.template, generation=1)),
+            Rest(),
+            id="another's failed revision, taken over",
+        ),
+        pytest.param(
+            an_observation(status=another(Phase.FAILED, applied=NEW.template)),
+            Adopt(OLD),
+            id="after a failed one, back to what another's primary runs",
+        ),
+        pytest.param(
+            an_observation(status=another(Phase.FAILED, promoted="")),
+            Adopt(OLD),
+            id="another's bootstrap that failed",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.WAITING)),
+            RollOut(OLD),
+            id="another's at its first gate",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.PROGRESSING)),
+            Restart(OLD),
+            id="another's in the middle of its analysis",
+        ),
+        pytest.param(
+            an_observation(primary_is_target=False, status=another(Phase.WAITING_PROMOTION)),
+            Restart(OLD),
+            id="another's at its last gate",
+        ),
+        pytest.param(an_observation(status=another(Phase.PROMOTING)), Finish(OLD), id="another's being promoted"),
+        pytest.param(an_observation(status=another(Phase.FINALISING)), Finish(OLD), id="another's nearly finished"),
+        pytest.param(
+            an_observation(status=another(Phase.PROGRESSING)),
+            Finish(OLD),
+            id="another's, set back to what its primary runs",
+        ),
+        pytest.param(an_observation(status=another(Phase.INITIALIZING)), Bootstrap(), id="another's cut short"),
         pytest.param(an_observation(generation=2), Reconcile(), id="spec edited at rest"),
         pytest.param(an_observation(config_versions={"secret/a": "9"}), Reconcile(), id="a config's label edited"),
     ],

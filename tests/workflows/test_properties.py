@@ -23,7 +23,20 @@ from tests.builders import CANARY, NAMES, NEW, NEWER, OLD, a_check, a_plan
 from tests.workflows.conftest import real_server, rolling_out
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
-from workflows.decide import Adopt, Block, Finalize, Finish, Gone, Reconcile, Rest, RollOut, Suspend, decide
+from workflows.decide import (
+    Adopt,
+    Block,
+    Finalize,
+    Finish,
+    Gone,
+    Reconcile,
+    Rest,
+    Restart,
+    RollOut,
+    Suspend,
+    decide,
+    is_foreign,
+)
 from workflows.effects import HookAnswer, Role
 from workflows.observation import AT_REST, PROMOTED, Gate, Observation, Phase, Revision, Status, Strategy
 from workflows.state import Request
@@ -76,21 +89,29 @@ def test_only_what_the_target_runs_is_rolled_out(seen: Observation) -> None:
     """And a promotion is completed without analysis only where the primary already runs what was being promoted."""
     move = decide(seen)
 
-    if isinstance(move, RollOut | Finish | Adopt):
+    if isinstance(move, RollOut | Restart | Finish | Adopt):
         assert move.revision == seen.revision
     if isinstance(move, Finish):
         assert seen.primary_is_target
-        assert seen.status.phase in PROMOTED
+        assert seen.status.phase in PROMOTED or is_foreign(seen.status.applied, seen.status.promoted)
     if isinstance(move, Adopt):
-        assert seen.primary_is_target
+        assert move.promoted == seen.primary_is_target
         assert seen.status.phase in AT_REST
+
+
+@given(seen=OBSERVATIONS)
+def test_what_another_controller_left_is_not_rolled_out(seen: Observation) -> None:
+    """Whatever its phase, for as long as its primary runs what the target says."""
+    foreign = is_foreign(seen.status.applied, seen.status.promoted)
+    if foreign and seen.primary_is_target:
+        assert not isinstance(decide(seen), RollOut | Restart)
 
 
 @given(seen=OBSERVATIONS)
 def test_a_rollout_is_over_once_it_is_over(seen: Observation) -> None:
     """Neither a promoted nor a failed revision is taken up again by itself."""
     move = decide(seen)
-    if not isinstance(move, RollOut):
+    if not isinstance(move, RollOut | Restart):
         return
     applied = {"applied": move.revision.template, "configs": move.revision.configs}
     failed = seen.status.model_copy(update=applied | {"phase": Phase.FAILED})
