@@ -61,7 +61,7 @@ def wants_run(sight: Sight) -> str:
     metadata, status = sight.canary["metadata"], sight.canary.get("status") or {}
     if "deletionTimestamp" in metadata:
         return "the canary is being deleted" if FINALIZER in (metadata.get("finalizers") or []) else ""
-    if canary["spec"].get("suspend") and metadata.get("generation") == status.get("observedGeneration"):
+    if sight.canary["spec"].get("suspend") and metadata.get("generation") == status.get("observedGeneration"):
         return ""
     if status.get("phase", "") not in REST_PHASES:
         return f"phase {status.get('phase') or 'New'}"
