@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from activities.alerts.destination import Destination
+from activities.meters import Meters
 from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
@@ -80,6 +81,7 @@ class Bench:
     informers: InformerFactory
     http: httpx.AsyncClient
     defaults: Defaults = field(default_factory=Defaults)
+    meters: Meters = field(default_factory=Meters)
 
     async def load(self, ref: CanaryRef) -> Subject:
         """Read the Canary afresh.

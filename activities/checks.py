@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.bench import Bench, Subject
 from activities.heartbeat import heartbeating
 from activities.hooks import ask, payload_of
-from activities.plan import UnfitAnalysis, plan_of
+from activities.plan import UnfitAnalysis, interval_seconds, plan_of
 from activities.providers.prometheus import Prometheus
 from activities.queries import DURATION, SUCCESS_RATE, builtin_query
 from activities.readiness import threshold_of
@@ -44,8 +44,16 @@ class Examine:
             if waiting := self._waiting(subject, order):
                 role, why = waiting
                 return Findings(checks=(), waiting=why, waiting_for=role, plan=self._plan(subject))
+            began, plan = time.monotonic(), self._plan(subject)
             checks = await asyncio.gather(*await self._questions(subject, order))
-            return Findings(checks=tuple(checks), plan=self._plan(subject))
+            self._bench.meters.examined(
+                subject.canary.target_name,
+                subject.namespace,
+                checks,
+                took_seconds=time.monotonic() - began,
+                interval_seconds=interval_seconds(subject.canary, self._bench.defaults),
+            )
+            return Findings(checks=tuple(checks), plan=plan)
 
     def _plan(self, subject: Subject) -> Plan | None:
         """As edited since; an edit that makes no sense leaves the former plan in force."""

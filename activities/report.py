@@ -37,9 +37,21 @@ class Reporter:
             for note in what.notes:
                 await self.show(raw, what.canary, note)
             if status_patch(raw, what, now()):
-                await amend(self._bench.cluster, f"{path}/status", lambda canary: status_patch(canary, what, now()))
+                await self._write(f"{path}/status", what)
         except NotFound:  # a Canary that is gone needs no report
             return
+
+    async def _write(self, path: str, what: Report) -> None:
+        """Patch the status. Whoever moves the phase to an end counts the rollout: a repetition finds it moved."""
+        moved = ""
+
+        def change(canary: Json) -> Json | None:
+            nonlocal moved
+            patch = status_patch(canary, what, now())
+            moved = patch["status"].get("phase", "") if patch else ""
+            return patch
+
+        self._bench.meters.ended(await amend(self._bench.cluster, path, change), moved)
 
     async def show(self, raw: Json, ref: CanaryRef, note: Note) -> None:
         """Create the Event; its name is the note's, so that a second try finds it there."""

@@ -92,6 +92,7 @@ class Stage:
         self.proxy = f"http://{LOOPBACK}:{mesh}"
         """Give it to any program as `http_proxy`, and `http://podinfo.test/` works."""
         self.mesh_metrics = f"http://{LOOPBACK}:{mesh_metrics}/metrics"
+        self.worker_metrics = f"http://{LOOPBACK}:{health}/metrics"
         self._worker_port, self._binaries = health, binaries
         tester = f"http://{LOOPBACK}:{loadtester}"
         self.mesh = Actor(

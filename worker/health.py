@@ -1,20 +1,21 @@
-"""`/healthz` and `/readyz`: alive as soon as the process serves, ready once its watches hold the cluster."""
+"""One port: `/healthz` as soon as the process serves, `/readyz` once its watches hold the cluster, and `/metrics`."""
 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 
-def health_app(is_ready: Callable[[], bool]) -> Starlette:
-    """The two pages; `/readyz` answers 503 while `is_ready` says no."""
+def health_app(is_ready: Callable[[], bool], metrics: Callable[[], Awaitable[bytes]]) -> Starlette:
+    """The three pages; `/readyz` answers 503 while `is_ready` says no, `/metrics` what `metrics` says."""
 
     async def healthz(_: Request) -> PlainTextResponse:
         return PlainTextResponse("OK")
@@ -22,7 +23,11 @@ def health_app(is_ready: Callable[[], bool]) -> Starlette:
     async def readyz(_: Request) -> PlainTextResponse:
         return PlainTextResponse("OK") if is_ready() else PlainTextResponse("starting", status_code=503)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    async def exported(_: Request) -> Response:
+        return Response(await metrics(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    pages = {"/healthz": healthz, "/readyz": readyz, "/metrics": exported}
+    return Starlette(routes=[Route(path, page) for path, page in pages.items()])
 
 
 class CannotListen(Exception):
@@ -39,13 +44,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_health(host: str, port: int, is_ready: Callable[[], bool]) -> AsyncIterator[None]:
+async def serving_health(
+    host: str, port: int, is_ready: Callable[[], bool], metrics: Callable[[], Awaitable[bytes]]
+) -> AsyncIterator[None]:
     """Serve for as long as the block runs.
 
     Raises:
         CannotListen: the address is taken, or is not ours.
     """
-    config = uvicorn.Config(health_app(is_ready), log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(health_app(is_ready, metrics), log_config=None, access_log=False, lifespan="off")
     server = _Server(config)
     with _listen(host, port) as listener:
         task = asyncio.create_task(server.serve(sockets=[listener]), name="health")

@@ -14,10 +14,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.alerts.destination import Destination
 from activities.bench import Bench, Defaults
 from activities.faults import FaultInterceptor
+from activities.meters import Meters
 from activities.registry import activities
 from activities.report import Reporter
 from k8s.client import Cluster
 from worker.health import serving_health
+from worker.metrics import Metrics, Sdk
 from worker.operator import Operator
 from worker.settings import AlertSettings, WorkerSettings
 from worker.temporal import connect, register_search_attributes
@@ -39,17 +41,23 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         Unavailable: there is no usable cluster configuration.
     """
     stop = stop or stop_on_signals()
+    meters, sdk = Meters(), Sdk.start()
     async with (
         Cluster.connect(settings.kubeconfig) as cluster,
         Watches(cluster, settings.namespace) as watches,
         httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as http,
-        serving_health(settings.host, settings.port, lambda: watches.are_synced),
+        serving_health(
+            settings.host,
+            settings.port,
+            lambda: watches.are_synced,
+            Metrics(watches.canaries, meters, sdk, settings.mesh_provider).text,
+        ),
     ):
-        client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS)
+        client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS, runtime=sdk.runtime)
         if settings.temporal.search_attributes:
             await register_search_attributes(client)
         await watches.synced()
-        bench = Bench(cluster, watches.targets, http, defaults_of(settings))
+        bench = Bench(cluster, watches.targets, http, defaults_of(settings), meters)
         operator = Operator(client, watches, settings)
         async with worker_of(client, bench, settings):
             await _until(stop, operator)

@@ -109,9 +109,9 @@ class WorkerSettings(BaseSettings):
     no_cross_namespace_refs: bool = False
     """Refuse Canaries that refer to AlertProviders in other namespaces."""
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
-    """Address of /healthz and /readyz."""
+    """Address of /healthz, /readyz and /metrics."""
     port: int = Field(default=8080, ge=1, le=65535)
-    """Port of /healthz and /readyz. Flagger's default."""
+    """Port of /healthz, /readyz and /metrics. Flagger's default."""
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     temporal: TemporalSettings = Field(default_factory=TemporalSettings)
     logs: LogSettings = Field(default_factory=LogSettings)

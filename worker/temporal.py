@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
 from tenacity import AsyncRetrying, before_sleep_nothing, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from workflows.console import SEARCH_ATTRIBUTES
@@ -34,12 +35,13 @@ def workflow_id(canary: CanaryRef) -> str:
     return f"canary/{canary.namespace}/{canary.name}"
 
 
-async def connect(*, patience_seconds: float = 0, address: str = "") -> Client:
+async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Runtime | None = None) -> Client:
     """Connect as the TEMPORAL_* environment says, to this machine when it says nothing.
 
     Args:
         patience_seconds: how long to keep trying while nobody listens.
         address: host and port; empty: as the environment says.
+        runtime: of the SDK, with its metrics; the process's default when absent.
 
     Raises:
         TemporalUnfit: nobody listened in time, or the environment makes no sense.
@@ -58,7 +60,7 @@ async def connect(*, patience_seconds: float = 0, address: str = "") -> Client:
             reraise=True,
         ):
             with attempt:
-                return await Client.connect(data_converter=pydantic_data_converter, **options)
+                return await Client.connect(data_converter=pydantic_data_converter, runtime=runtime, **options)
     except (RuntimeError, ValueError, OSError) as error:
         host = options["target_host"]
         raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`, over HTTP."""
+"""`/healthz`, `/readyz` and `/metrics`, over HTTP."""
 
 import socket
 
@@ -8,9 +8,14 @@ import pytest
 from worker.health import CannotListen, health_app, serving_health
 
 
+async def exported() -> bytes:
+    """One series."""
+    return b"up 1\n"
+
+
 async def asked(path: str, *, ready: bool) -> tuple[int, str]:
     """What a kubelet gets."""
-    transport = httpx.ASGITransport(health_app(lambda: ready))
+    transport = httpx.ASGITransport(health_app(lambda: ready, exported))
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as http:
         answer = await http.get(path)
     return answer.status_code, answer.text
@@ -23,10 +28,11 @@ async def asked(path: str, *, ready: bool) -> tuple[int, str]:
         ("/healthz", False, (200, "OK")),
         ("/readyz", True, (200, "OK")),
         ("/readyz", False, (503, "starting")),
+        ("/metrics", False, (200, "up 1\n")),
     ],
 )
 async def test_pages(path: str, answer: tuple[int, str], *, ready: bool) -> None:
-    """Alive at once; ready once the watches hold the cluster."""
+    """Alive and measured at once; ready once the watches hold the cluster."""
     assert await asked(path, ready=ready) == answer
 
 
@@ -40,7 +46,7 @@ async def test_serving() -> None:
     """Readiness changes while it is served, and the port is free again afterwards."""
     port, ready = free_port(), False
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
-        async with serving_health("127.0.0.1", port, lambda: ready):
+        async with serving_health("127.0.0.1", port, lambda: ready, exported):
             assert (await http.get("/readyz")).status_code == 503
             ready = True
             assert (await http.get("/readyz")).status_code == 200
@@ -53,7 +59,7 @@ async def test_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(CannotListen) as refusal:
-            async with serving_health("127.0.0.1", port, lambda: True):
+            async with serving_health("127.0.0.1", port, lambda: True, exported):
                 pytest.fail("listens twice")
     assert str(refusal.value) == (
         f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
