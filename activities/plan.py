@@ -34,6 +34,8 @@ def plan_of(canary: Canary, defaults: Defaults) -> Plan:
         raise UnfitAnalysis(
             "spec.analysis.stepWeight: missing or 0; write a step between 1 and 100, or stepWeights, or iterations"
         )
+    if analysis.match and not analysis.iterations:  # accepted by a definition that is not ours
+        raise UnfitAnalysis("spec.analysis.match: is for A/B testing; write iterations, or remove match")
     return _plan(canary, defaults, weights)
 
 

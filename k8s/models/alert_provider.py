@@ -1,11 +1,11 @@
 """The AlertProvider: a chat that is told of what happens."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from k8s.models.canary import Metadata
-from k8s.models.common import API_VERSION, ApiModel, SecretRef, cel, rules
+from k8s.models.common import API_VERSION, ApiModel, HttpUrl, ProxyUrl, SecretRef, cel, rules
 
 
 class AlertProviderSpec(ApiModel):
@@ -26,9 +26,9 @@ class AlertProviderSpec(ApiModel):
     """The channel to write to; general when absent."""
     username: str | None = None
     """The name to write under; flagger when absent."""
-    address: str | None = None
+    address: Annotated[HttpUrl, Field(min_length=1)] | None = None
     """The URL of the chat's hook; excludes secretRef."""
-    proxy: str | None = None
+    proxy: ProxyUrl | None = None
     """The URL of an HTTP proxy."""
     secret_ref: SecretRef | None = None
     """The Secret, in the provider's namespace, with keys address and, for slack, token; excludes address."""

@@ -11,11 +11,34 @@ from k8s.models.webhook import Gate, Webhook
 WAYS = "[has(self.iterations), has(self.stepWeight), has(self.stepWeights)]"
 HEADER_WAYS = "[has(self.exact), has(self.prefix), has(self.suffix), has(self.regex)]"
 QUERY_WAYS = "[has(self.exact), has(self.prefix), has(self.regex)]"
+BUILT_IN = "(self.name in ['request-success-rate', 'request-duration'])"
 DAY_SECONDS = 86_400
+
+
+Ladder = Annotated[
+    list[Percent],
+    Field(
+        max_length=100,
+        json_schema_extra=rules(
+            cel(
+                "self.all(weight, weight > 0 && self.exists_one(other, other == weight)) && self.isSorted()",
+                "write ascending weights from 1 to 100, each once, such as [5, 20, 50]",
+            ),
+        ),
+    ),
+]
+"""A step that adds nothing, or takes away, would have to be waited for without end."""
 
 
 class ThresholdRange(ApiModel):
     """The values that pass, bounds included."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel("has(self.min) || has(self.max)", "without a bound every value passes; write min, max or both"),
+            cel("!has(self.min) || !has(self.max) || self.min <= self.max", "no value passes; write min not above max"),
+        ),
+    )
 
     min: float | None = None
     """The smallest value that passes."""
@@ -25,6 +48,23 @@ class ThresholdRange(ApiModel):
 
 class Metric(ApiModel):
     """A check: a built-in one by its name, an inline query, or a MetricTemplate."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                f"{BUILT_IN} || has(self.templateRef) || (has(self.query) && self.query != '')",
+                "write templateRef (the name of a MetricTemplate), or name one of the built-in metrics "
+                "request-success-rate and request-duration",
+                reason="FieldValueRequired",
+            ),
+            cel(
+                f"!{BUILT_IN} || has(self.thresholdRange) || has(self.threshold)",
+                "write thresholdRange, such as {min: 99} for request-success-rate (percent) "
+                "or {max: 500} for request-duration (ms)",
+                reason="FieldValueRequired",
+            ),
+        ),
+    )
 
     name: str
     """The name of the check; request-success-rate (percent) and request-duration (ms) are built in."""
@@ -179,13 +219,13 @@ class Analysis(ApiModel):
     """The time between two checks."""
     threshold: int | None = None
     """The number of failed checks that means rollback; at least 1."""
-    iterations: int | None = None
+    iterations: Annotated[int, Field(ge=0)] | None = None
     """The number of checks of an A/B test or of blue/green; excludes stepWeight and stepWeights."""
     max_weight: Percent | None = None
     """The share of traffic at which the analysis ends, percent; 100 when absent."""
     step_weight: Percent | None = None
     """The share of traffic that each step adds to the canary, percent; excludes iterations and stepWeights."""
-    step_weights: Annotated[list[Percent], Field(max_length=MANY)] = Field(default_factory=list)
+    step_weights: Ladder = Field(default_factory=list)
     """The canary's share of traffic at each step, percent, ascending; excludes iterations and stepWeight."""
     step_weight_promotion: Percent | None = None
     """The share of traffic that each step of a promotion moves to the primary, percent; all at once when absent."""

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from k8s.models.analysis import Analysis
-from k8s.models.common import API_VERSION, ApiModel, ObjectRef
+from k8s.models.common import API_VERSION, ApiModel, HttpUrl, ObjectRef, cel, rules
 from k8s.models.service import Service
 from k8s.models.status import Status, Timestamp
 from k8s.models.webhook import Webhook
@@ -110,12 +110,55 @@ class UpstreamRef(ObjectRef):
     """The namespace of the Upstream; that of the Canary when absent."""
 
 
+KNATIVE_TARGET = "(self.targetRef.kind == 'Service' && self.targetRef.apiVersion == 'serving.knative.dev/v1')"
+KNATIVE_PROVIDER = "(has(self.provider) && self.provider == 'knative')"
+
+TESTS_NOBODY = (
+    "!has(self.analysis.match) || self.analysis.match.size() == 0 || "
+    "(has(self.provider) && self.provider == 'kubernetes')"  # which leaves match out, and says so
+)
+
+
 class CanarySpec(ApiModel):
     """What a team asks for."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                f"!{KNATIVE_TARGET} || {KNATIVE_PROVIDER}",
+                "write knative: no other provider splits the traffic of a Knative Service (serving.knative.dev/v1)",
+                field="provider",
+            ),
+            cel(
+                f"!{KNATIVE_PROVIDER} || {KNATIVE_TARGET}",
+                "provider knative splits the traffic of a Knative Service: write apiVersion serving.knative.dev/v1 and "
+                "kind Service, or another provider",
+                field="targetRef",
+            ),
+            cel(
+                f"!{KNATIVE_TARGET} || !has(self.autoscalerRef)",
+                "a Knative Service scales itself; remove autoscalerRef",
+                field="autoscalerRef",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                f"{TESTS_NOBODY} || (has(self.analysis.iterations) && self.analysis.iterations > 0)",
+                "is for A/B testing: write iterations (such as 10) in place of stepWeight and stepWeights, "
+                "or remove match",
+                field="analysis.match",
+            ),
+            cel(
+                f"has(self.service) || {KNATIVE_TARGET}",
+                "write the port that the target is reached at, such as service: {port: 80}",
+                field="service",
+                reason="FieldValueRequired",
+            ),
+        ),
+    )
+
     provider: Provider | None = None
     """The mesh or ingress that splits the traffic; the worker's default when absent."""
-    metrics_server: str | None = None
+    metrics_server: HttpUrl | None = None
     """The URL of the Prometheus that the built-in checks and inline queries ask; the worker's default when absent."""
     target_ref: TargetRef
     """The workload that is released: its apiVersion, kind and name."""

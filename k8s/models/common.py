@@ -11,6 +11,7 @@ MANY = 256
 """Most elements of a list that carries CEL rules: the API server wants a bound to price the rules."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
+Name = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -56,6 +57,21 @@ def rules(*checks: dict[str, Any]) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(checks)}
 
 
+def begins_with(*schemes: str) -> dict[str, Any]:
+    """A rule for an absolute URL of one of these schemes; an empty text is the same as none."""
+    return cel(
+        f"self == '' || self.matches('^(?i)({'|'.join(schemes)})://.')",
+        f"write an absolute URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}",
+    )
+
+
+LONGEST_URL = 4096
+HttpUrl = Annotated[str, Field(max_length=LONGEST_URL, json_schema_extra=rules(begins_with("http", "https")))]
+ProxyUrl = Annotated[
+    str, Field(max_length=LONGEST_URL, json_schema_extra=rules(begins_with("http", "https", "socks5", "socks5h")))
+]
+
+
 def quoted(value: Any, limit: int = 80) -> str:
     """A value in an error text: as JSON, shortened."""
     text = json.dumps(value, default=str, ensure_ascii=False)
@@ -69,14 +85,14 @@ class ObjectRef(ApiModel):
     """The API group and version of the object, such as apps/v1."""
     kind: str
     """The kind of the object."""
-    name: str
+    name: Name
     """The name of the object."""
 
 
 class NamespacedRef(ApiModel):
     """Names an object whose kind is known."""
 
-    name: str
+    name: Name
     """The name of the object."""
     namespace: str | None = None
     """The namespace of the object; that of the Canary when absent."""
@@ -85,5 +101,5 @@ class NamespacedRef(ApiModel):
 class SecretRef(ApiModel):
     """Names a Secret in the namespace of the object that refers to it."""
 
-    name: str
+    name: Name
     """The name of the Secret."""

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from k8s.models.common import cel, quoted, rules
 
@@ -87,3 +87,15 @@ GoDuration = Annotated[
     ),
 ]
 """Flagger's pattern is open at the end; the CEL rule closes it, and says what to write to those who miss either."""
+
+_GO = "^(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|ms|s|m|h))+)$"
+MeshDuration = Annotated[
+    str,
+    Field(
+        max_length=LONGEST,
+        json_schema_extra=rules(
+            cel(f"self == '' || self.matches('{_GO}')", "write hours, minutes and seconds, such as 15s, 500ms or 1m30s")
+        ),
+    ),
+]
+"""Handed on to the mesh as it is written; the mesh may know fewer units. An empty text is the same as none."""

@@ -55,15 +55,15 @@ def problem(schema: Schema, detail: "ErrorDetails") -> str:
 
 
 def locate(schema: Schema, location: Sequence[int | str]) -> tuple[str, str]:
-    """The path as kubectl writes it, and the description of the field at its end."""
-    path, node = "", schema
+    """The path as kubectl writes it, and the description of the field at its end, or else of what it is part of."""
+    path, node, description = "", schema, str(schema.get("description", ""))
     for step in location:
         below = node.get("items") if isinstance(step, int) else _property(node, step)
         if below is None:  # pydantic names the alternatives of a union after the path
             break
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
-        node = below
-    return path.removeprefix(".") or "object", node.get("description", "") if path else ""
+        node, description = below, below.get("description", description)
+    return path.removeprefix(".") or "object", description
 
 
 def _property(node: Schema, name: str) -> Schema | None:

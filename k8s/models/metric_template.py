@@ -1,6 +1,6 @@
 """The MetricTemplate: a query with placeholders, and the provider that answers it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -44,7 +44,7 @@ class MetricTemplateSpec(ApiModel):
 
     provider: MetricProvider
     """Where the number comes from."""
-    query: str
+    query: Annotated[str, Field(min_length=1)]
     """The query, with placeholders such as {{ target }}, {{ namespace }} and {{ interval }}."""
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from k8s.models.common import ApiModel, Port
+from k8s.models.duration import MeshDuration
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -45,7 +46,7 @@ class Retries(ApiModel):
 
     attempts: int | None = None
     """The number of retries."""
-    per_try_timeout: str | None = None
+    per_try_timeout: MeshDuration | None = None
     """The time that one attempt may take, as the mesh writes durations."""
     retry_on: str | None = None
     """The conditions of a retry, separated by commas, as the mesh names them."""
@@ -92,9 +93,9 @@ class Service(ApiModel):
     """Whether the other ports of the containers are added."""
     headless: bool = False
     """Whether new Services get no cluster IP."""
-    timeout: str | None = None
+    timeout: MeshDuration | None = None
     """The time that a request may take, as the mesh writes durations."""
-    backend_timeout: str | None = None
+    backend_timeout: MeshDuration | None = None
     """The time that a request may take at the backend, as the Gateway API writes durations."""
     gateways: list[str] = Field(default_factory=list)
     """Names of Istio gateways; mesh when empty."""

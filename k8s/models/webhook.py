@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from k8s.models.common import ApiModel, cel, rules
+from k8s.models.common import ApiModel, HttpUrl
 from k8s.models.duration import GoDuration
 
 HookType = Literal[
@@ -20,25 +20,14 @@ HookType = Literal[
 ]
 Gate = Literal["confirm-rollout", "confirm-traffic-increase", "confirm-promotion"]
 """The types that hold a release until they agree."""
-LONGEST_URL = 4096
 
 
 class Webhook(ApiModel):
     """A receiver and when it is called."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            cel(
-                "self.url.matches('^(?i)https?://')",
-                "write an absolute URL that begins with http:// or https://",
-                field="url",
-            ),
-        ),
-    )
-
     name: str
     """The name of the webhook, as events and the payload show it."""
-    url: Annotated[str, Field(max_length=LONGEST_URL)]
+    url: Annotated[HttpUrl, Field(min_length=1)]
     """The URL that receives the POST."""
     type: HookType = ""
     """When the webhook is called; rollout when absent or empty."""

@@ -106,6 +106,14 @@ def test_without_a_router() -> None:
     assert not plan_of(a_model(analysis=an_analysis()), Defaults(mesh_provider="kubernetes")).routed
 
 
+def test_match_without_iterations() -> None:
+    """What is meant for some users is not shown to a share of all."""
+    analysis = an_analysis(match=[{"headers": {"x": {"exact": "y"}}}])
+    with pytest.raises(UnfitAnalysis, match=r"^spec\.analysis\.match: is for A/B testing; write iterations, or remove"):
+        plan_of(a_model(analysis=analysis), DEFAULTS)
+    assert not plan_of(a_model(analysis=analysis, provider="kubernetes"), DEFAULTS).routed  # it leaves match out
+
+
 def test_promotion_in_steps() -> None:
     """`stepWeightPromotion`; at once when absent."""
     assert plan_of(a_model(), DEFAULTS).promotion_step == 0

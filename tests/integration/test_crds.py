@@ -128,6 +128,13 @@ async def test_columns(cluster: World) -> None:
     ]
 
 
+URL = "write an absolute URL that begins with http:// or https://"
+MATCH = "Invalid value: is for A/B testing: write iterations (such as 10) in place of stepWeight and stepWeights"
+NO_QUERY = "Required value: write templateRef (the name of a MetricTemplate), or name one of the built-in metrics"
+NO_BOUND = "Required value: write thresholdRange, such as {min: 99} for request-success-rate (percent)"
+RANGE = "spec.analysis.metrics[0].thresholdRange: Invalid value: "
+LADDER = "spec.analysis.stepWeights: Invalid value: write ascending weights from 1 to 100, each once"
+KNATIVE = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "podinfo"}
 MISTAKES = [
     ("spec.analysis.interval", ABSENT, "Required value: write how long to wait between two checks, such as 30s"),
     ("spec.analysis.interval", "ten", f'Invalid value: "ten": {DURATION}'),
@@ -151,12 +158,44 @@ MISTAKES = [
     ("spec.analysis.webhooks.0.name", ABSENT, "spec.analysis.webhooks[0].name: Required value"),
     ("spec.analysis.webhooks.0.url", "podinfo.test/", "write an absolute URL that begins with http:// or https://"),
     ("spec.analysis.webhooks.0.type", "pre", 'supported values: "", "confirm-rollout", "pre-rollout", "rollout"'),
-    ("spec.analysis.match", [{"headers": {"x-a": {}}}], "write exactly one of exact, prefix, suffix and regex"),
+    ("spec.analysis.stepWeight", 0.5, "spec.analysis.stepWeight in body must be of type integer"),
+    ("spec.analysis.match", [{"headers": {"x-a": {"exact": "1"}}}], f"spec.analysis.match: {MATCH}"),
+    ("spec.analysis.metrics.0", {"name": "mine"}, f"spec.analysis.metrics[0]: {NO_QUERY}"),
+    ("spec.analysis.metrics.0", {"name": "mine", "query": ""}, f"spec.analysis.metrics[0]: {NO_QUERY}"),
+    ("spec.analysis.metrics.0", {"name": "request-duration"}, f"spec.analysis.metrics[0]: {NO_BOUND}"),
+    ("spec.analysis.metrics.0.thresholdRange", ABSENT, f"spec.analysis.metrics[0]: {NO_BOUND}"),
     (
-        "spec.analysis.match",
-        [{"queryParams": {"a": {"exact": "1", "regex": "1"}}}],
-        "write only one of exact, prefix and regex",
+        "spec.analysis.metrics.0.thresholdRange",
+        {},
+        f"{RANGE}without a bound every value passes; write min, max or both",
     ),
+    (
+        "spec.analysis.metrics.0.thresholdRange",
+        {"min": 2, "max": 1},
+        f"{RANGE}no value passes; write min not above max",
+    ),
+    ("spec.analysis.metrics.0.templateRef", {"name": ""}, "templateRef.name in body should be at least 1 chars long"),
+    ("spec.analysis.metrics.0.name", ABSENT, "spec.analysis.metrics[0].name: Required value"),
+    ("spec.analysis.alerts", [{"name": "on-call"}], "spec.analysis.alerts[0].providerRef: Required value"),
+    (
+        "spec.analysis.alerts",
+        [{"name": "on-call", "severity": "fatal", "providerRef": {"name": "slack"}}],
+        'severity: Unsupported value: "fatal": supported values: "", "info", "warn", "error"',
+    ),
+    ("spec.metricsServer", "prometheus:9090", f'spec.metricsServer: Invalid value: "prometheus:9090": {URL}'),
+    ("spec.analysis.webhooks.0.url", "", "url in body should be at least 1 chars long"),
+    ("spec.analysis.webhooks.0.retries", -1, "retries in body should be greater than or equal to 0"),
+    ("spec.service.timeout", "10", 'spec.service.timeout: Invalid value: "10": write hours, minutes and seconds'),
+    ("spec.service.backendTimeout", "10 s", "spec.service.backendTimeout: Invalid value"),
+    ("spec.service.retries", {"perTryTimeout": "ten"}, "spec.service.retries.perTryTimeout: Invalid value"),
+    ("spec.service", ABSENT, "spec.service: Required value: write the port that the target is reached at, such as"),
+    ("spec.targetRef", KNATIVE, "spec.provider: Invalid value: write knative: no other provider splits the traffic"),
+    (
+        "spec.provider",
+        "knative",
+        "spec.targetRef: Invalid value: provider knative splits the traffic of a Knative Service",
+    ),
+    ("spec.targetRef.name", "", "spec.targetRef.name in body should be at least 1 chars long"),
     (
         "spec.analysis.sessionAffinity",
         {"cookieName": "a", "primaryCookieName": "a"},
@@ -178,6 +217,83 @@ MISTAKES = [
 async def test_mistake(cluster: World, path: str, value: Any, message: str) -> None:
     """A mistake is refused on apply, naming the field and what to write."""
     assert message in await refused(cluster, changed(path, value))
+
+
+def analysed(**analysis: Any) -> dict[str, Any]:
+    """The guide's Canary with another way of analysis: fields that are replaced, or taken away."""
+    canary = example("guide_canary", name="analysed")
+    wanted = {**canary["spec"]["analysis"], "stepWeight": ABSENT, "maxWeight": ABSENT, **analysis}
+    canary["spec"]["analysis"] = {field: value for field, value in wanted.items() if value is not ABSENT}
+    return canary
+
+
+def knative(**spec: Any) -> dict[str, Any]:
+    """A Canary of a Knative Service, which needs no service of its own."""
+    canary = example("guide_canary", name="knative")
+    canary["spec"] = {"provider": "knative", "targetRef": KNATIVE, "analysis": canary["spec"]["analysis"], **spec}
+    return canary
+
+
+def without_router(canary: dict[str, Any]) -> dict[str, Any]:
+    """The Canary, of a provider that divides no traffic."""
+    canary["spec"]["provider"] = "kubernetes"
+    return canary
+
+
+@pytest.mark.parametrize("weights", [[20, 10], [10, 10], [0, 10], [10, 50, 20]], ids=str)
+async def test_ladder(cluster: World, weights: list[int]) -> None:
+    """Weights that do not ascend would hold a canary for ever."""
+    assert LADDER in await refused(cluster, analysed(stepWeights=weights))
+
+
+async def test_knative_scaler(cluster: World) -> None:
+    """Knative scales by itself."""
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "podinfo"}
+    answer = await refused(cluster, knative(autoscalerRef=scaler))
+    assert "spec.autoscalerRef: Forbidden: a Knative Service scales itself; remove autoscalerRef" in answer
+
+
+HEADERS = [{"headers": {"x-canary": {"exact": "1"}}}]
+TEMPLATED = {"name": "errors", "templateRef": {"name": "errors"}}
+ACCEPTED = {
+    "ladder": analysed(stepWeights=[1, 2, 10, 100]),
+    "long ladder": analysed(stepWeights=list(range(1, 101))),
+    "blue/green": analysed(iterations=10),
+    "A/B": analysed(iterations=10, match=HEADERS),
+    "no match": analysed(stepWeight=5, match=[]),
+    "no steps": analysed(stepWeight=0),
+    "a match that provider kubernetes leaves out": without_router(analysed(stepWeight=5, match=HEADERS)),
+    "no metrics": analysed(stepWeight=5, metrics=[]),
+    "a bound of zero": analysed(stepWeight=5, metrics=[{"name": "request-duration", "thresholdRange": {"max": 0}}]),
+    "one value": analysed(stepWeight=5, metrics=[TEMPLATED | {"thresholdRange": {"min": 1, "max": 1}}]),
+    "deprecated threshold": analysed(stepWeight=5, metrics=[{"name": "request-success-rate", "threshold": 0}]),
+    "at most zero": analysed(stepWeight=5, metrics=[TEMPLATED, {"name": "mine", "query": "up"}]),
+    "many metrics": analysed(stepWeight=5, metrics=[TEMPLATED] * 256),
+    "Knative": knative(),
+    "Knative with a service": knative(service={"port": 80}),
+    "a core Service": changed("spec.targetRef", {"apiVersion": "v1", "kind": "Service", "name": "podinfo"}),
+    "the default metrics server": changed("spec.metricsServer", ""),
+    "a URL in capitals": changed("spec.metricsServer", "HTTPS://prometheus:9090/prom"),
+    "no timeout": changed("spec.service.timeout", "0"),
+    "a timeout of Go's": changed("spec.service.timeout", "1h1.5m.5s100us"),
+    "an empty timeout": changed("spec.service.timeout", ""),
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+async def test_accepted(cluster: World, case: str) -> None:
+    """What Flagger acts on is no mistake."""
+    await cluster.kubectl("apply", "--dry-run=server", "-f", "-", manifest=json.dumps(ACCEPTED[case]))
+
+
+@pytest.mark.parametrize("path", ["spec.canaryAnalysis", "spec.analysis.stepWight"])
+async def test_unknown_field(cluster: World, path: str) -> None:
+    """Kubectl names it; a client that does not ask for strictness has it dropped, Flagger's former alias too."""
+    canary = changed(path, {"interval": "1m"})
+    assert f'unknown field "{path}"' in await refused(cluster, canary)
+    words = ("create", "--dry-run=server", "--validate=ignore", "-o", "json", "-f", "-")
+    kept = json.loads(await cluster.kubectl(*words, manifest=json.dumps(canary)))
+    assert kept["spec"] == example("guide_canary")["spec"]
 
 
 ALERT_PROVIDER = {
@@ -207,3 +323,36 @@ async def test_alert_address(cluster: World, spec: dict[str, Any]) -> None:
     """An AlertProvider with no address, or with two, is refused."""
     manifest = copy.deepcopy(ALERT_PROVIDER) | {"spec": {"type": "slack", **spec}}
     assert "write either address (the hook's URL) or secretRef" in await refused(cluster, manifest)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("address", "hooks.example.com", f'spec.address: Invalid value: "hooks.example.com": {URL}'),
+        ("address", "", "spec.address in body should be at least 1 chars long"),
+        ("proxy", "proxy:3128", f'spec.proxy: Invalid value: "proxy:3128": {URL} or socks5://'),
+        ("type", "pager", 'spec.type: Unsupported value: "pager": supported values: "slack", "msteams", "discord"'),
+    ],
+)
+async def test_alert_provider_mistake(cluster: World, field: str, value: str, message: str) -> None:
+    """A mistake is refused, naming the field and what to write."""
+    spec = {**ALERT_PROVIDER["spec"], field: value}  # type: ignore[dict-item]  # the spec is a dict
+    assert message in await refused(cluster, ALERT_PROVIDER | {"spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"provider": {"type": "prometheus"}}, "spec.query: Required value"),
+        ({"provider": {"type": "prometheus"}, "query": ""}, "spec.query in body should be at least 1 chars long"),
+        ({"query": "up"}, "spec.provider: Required value"),
+        ({"provider": {"type": "promethues"}, "query": "up"}, 'spec.provider.type: Unsupported value: "promethues"'),
+        (
+            {"provider": {"type": "datadog", "secretRef": {"name": ""}}, "query": "up"},
+            "spec.provider.secretRef.name in body should be at least 1 chars long",
+        ),
+    ],
+)
+async def test_metric_template_mistake(cluster: World, spec: dict[str, Any], message: str) -> None:
+    """The same for a MetricTemplate."""
+    assert message in await refused(cluster, METRIC_TEMPLATE | {"spec": spec})
