@@ -193,6 +193,20 @@ async def test_unready_workload(api: ApiServer, bench: Bench, outside: Outside, 
     assert outside.asked == []
 
 
+@pytest.mark.parametrize(
+    ("name", "field"), [("podinfo", "canaryReadyThreshold"), ("podinfo-primary", "primaryReadyThreshold")]
+)
+@pytest.mark.parametrize(("percent", "judged"), [(50, True), (99, True), (100, False), (None, False)])
+async def test_ready_thresholds(
+    api: ApiServer, bench: Bench, name: str, field: str, *, percent: int | None, judged: bool
+) -> None:
+    """One of two pods is enough for all but 100 percent, of its own workload alone; parts of a pod do not count."""
+    bench.informers.of(DEPLOYMENTS)._put(a_deployment(name, status={"availableReplicas": 1}))
+    thresholds = {"canaryReadyThreshold": 100, "primaryReadyThreshold": 100} | {field: percent}
+    findings = await examined(api, bench, **thresholds)
+    assert (findings.waiting == "") is judged
+
+
 async def test_senseless_edit(api: ApiServer, bench: Bench) -> None:
     """A plan cannot be made of it, so the former one stays in force."""
     findings = await examined(api, bench, stepWeight=None)

@@ -126,6 +126,19 @@ async def test_gateways_defaults(api: ApiServer, cluster: Cluster) -> None:
     assert route["spec"]["hostnames"] == ["podinfo.example.com"]
 
 
+async def test_parents(api: ApiServer, cluster: Cluster) -> None:
+    """Each part of a reference goes to the route, and none that was not given."""
+    parents = [
+        {"group": "core", "kind": "Service", "name": "podinfo", "namespace": "mesh", "sectionName": "web", "port": 80},
+        {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"},
+    ]
+    raw = a_canary(service=a_service(gatewayRefs=parents))
+    await ROUTER.initialize(cluster, load_canary(raw), raw)
+    route = api.read(PATH)
+    assert route
+    assert route["spec"]["parentRefs"] == parents
+
+
 async def test_edited_attachment(api: ApiServer, cluster: Cluster) -> None:
     """Hosts that are taken out of the spec are taken off the route; the weights of the moment stay."""
     raw = a_canary(service=a_service(hosts=["podinfo.example.com"]))

@@ -38,13 +38,17 @@ async def test_copy(api: ApiServer, cluster: Cluster) -> None:
     assert copy["metadata"]["ownerReferences"][0]["uid"] == "uid-canary"
 
 
-async def test_bounds(api: ApiServer, cluster: Cluster) -> None:
-    """`primaryScalerReplicas` replaces either bound."""
+@pytest.mark.parametrize(
+    ("replicas", "bounds"),
+    [({"maxReplicas": 9}, (2, 9)), ({"minReplicas": 3}, (3, 4)), ({"minReplicas": 5, "maxReplicas": 9}, (5, 9))],
+)
+async def test_bounds(api: ApiServer, cluster: Cluster, replicas: dict[str, int], bounds: tuple[int, int]) -> None:
+    """`primaryScalerReplicas` replaces either bound, or both."""
     await api.put(PATH, {"spec": SPEC})
-    await copied(cluster, primaryScalerReplicas={"maxReplicas": 9})
+    await copied(cluster, primaryScalerReplicas=replicas)
     copy = api.read(COPY)
     assert copy
-    assert (copy["spec"]["minReplicas"], copy["spec"]["maxReplicas"]) == (2, 9)
+    assert (copy["spec"]["minReplicas"], copy["spec"]["maxReplicas"]) == bounds
 
 
 async def test_missing(cluster: Cluster) -> None:
