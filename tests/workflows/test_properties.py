@@ -176,6 +176,9 @@ async def strand_canary(world: World, _: Rollout) -> None:
 async def let_loose(world: World, rollout: Rollout) -> None:
     """Nothing holds the rollout back any more."""
     world.stuck = {}
+    if world.suspended:  # for the second time while it was, which is told once
+        world.suspended = False
+        await rollout.changed()
     await rollout.signal("resume")
 
 
