@@ -32,7 +32,14 @@ from playground.world import WorldInUse
 
 NAMESPACE = "test"
 MARK = "serinus.dev/demo"
-"""Label of a namespace that the demo may fill."""
+"""Label of a namespace that the demo may fill: `true` where a person gave it, `made` where the demo made it."""
+GIVEN, MADE = "true", "made"
+FILLED = ("deployment/podinfo", "hpa/podinfo", "service/podinfo", "deployment/flagger-loadtester")
+"""Of the demo, beside its Canary and the load tester's Service."""
+LEFT_BEHIND = f"""in the cluster stay the definitions of the Canary API, and namespace {NAMESPACE}; `--remove` removes
+what is in it. By hand, since nobody is left to end the Canary:
+  kubectl -n {NAMESPACE} patch canary podinfo --type merge -p '{{"metadata":{{"finalizers":null}}}}'
+  kubectl delete namespace {NAMESPACE}"""
 LOAD_TESTER = "ghcr.io/fluxcd/flagger-loadtester:0.36.0"
 LINKERD_PROMETHEUS = "http://prometheus.linkerd-viz:9090"
 PATIENCE = "--request-timeout=10s"
@@ -193,11 +200,16 @@ class Abroad:
             )
         if flaggers := await self._finds("deployments", "-A", "-l", "app.kubernetes.io/name=flagger"):
             raise UnfitCluster(f"Flagger runs in this cluster and would act on the same Canary: stop it: {flaggers}")
-        if await self._finds(f"namespace/{NAMESPACE}") and not await self._finds("namespaces", "-l", f"{MARK}=true"):
+        if await self._finds(f"namespace/{NAMESPACE}") and not await self._marked(GIVEN, MADE):
             raise UnfitCluster(
                 f"namespace {NAMESPACE} is not the demo's: delete it, or say that the demo may fill it: "
-                f"kubectl label namespace {NAMESPACE} {MARK}=true"
+                f"kubectl label namespace {NAMESPACE} {MARK}={GIVEN}"
             )
+
+    async def _marked(self, *values: str) -> bool:
+        """Whether the namespace bears the demo's label with one of these values."""
+        label, name = f"{MARK} in ({','.join(values)})", f"metadata.name={NAMESPACE}"
+        return bool(await self._finds("namespaces", "-l", label, "--field-selector", name))
 
     async def _finds(self, *what: str) -> str:
         """Names of objects; empty when there are none."""
@@ -219,7 +231,8 @@ class Abroad:
 
     async def apply_guide(self, *, interval: str = "") -> None:
         """The guide's namespace, application, load tester and Canary; an application that is there keeps its image."""
-        labels, annotations = {MARK: "true"}, {"linkerd.io/inject": "enabled"}
+        mark = GIVEN if await self._marked(GIVEN) else MADE
+        labels, annotations = {MARK: mark}, {"linkerd.io/inject": "enabled"}
         metadata = {"name": NAMESPACE, "labels": labels, "annotations": annotations}
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         await self.kubectl("apply", "-f", "-", manifest=json.dumps(namespace))
@@ -228,6 +241,17 @@ class Abroad:
             await self.kubectl("apply", "-f", "-", manifest=manifest_of(name).replace(PLAYED, LOAD_TESTER))
         canary = manifest_of("podinfo-canary")
         await self.kubectl("apply", "-f", "-", manifest=shortened(canary, interval) if interval else canary)
+
+    async def remove(self) -> str:
+        """Delete what `apply_guide` made, while the worker still runs to end the Canary; what was done, in words."""
+        await self.kubectl("-n", NAMESPACE, "delete", "canary/podinfo", "--ignore-not-found", "--timeout=120s")
+        if await self._marked(MADE):
+            await self.kubectl("delete", f"namespace/{NAMESPACE}", "--timeout=180s")
+            return f"namespace {NAMESPACE} is removed; the definitions of the Canary API stay"
+        await self.kubectl(
+            "-n", NAMESPACE, "delete", *FILLED, "service/flagger-loadtester", "--ignore-not-found", "--timeout=180s"
+        )
+        return f"what the demo made in namespace {NAMESPACE} is removed; it and the definitions of the Canary API stay"
 
 
 PLAYED = "serinus/loadtester:playground"

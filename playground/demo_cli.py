@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from playground import story
-from playground.abroad import LINKERD_PROMETHEUS, NAMESPACE, Abroad, UnfitCluster
+from playground.abroad import LEFT_BEHIND, LINKERD_PROMETHEUS, NAMESPACE, Abroad, UnfitCluster
 from playground.binaries import ProgramMissing, Programs, ensure, ensure_programs
 from playground.building import BuildFailed
 from playground.folders import Folders
@@ -76,6 +76,9 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     proxy: Annotated[
         str, typer.Option(help="HTTP proxy that reaches the cluster's Services; the API server's when left out.")
     ] = "",
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove at the end what was made in the cluster's namespace test.")
+    ] = False,
 ) -> None:
     """Start Kubernetes, Temporal and Prometheus on this machine and tell a canary's story in them.
 
@@ -84,10 +87,14 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     With --kubeconfig, or --cluster, the story is told in a real cluster with a real mesh: only Temporal and Serinus
     run here. Nothing but namespace test and the three definitions of the Canary API is touched there.
 
-    Examples: `serinus demo` · `serinus demo --scenario rollback --exit` · `serinus demo --kubeconfig ~/.kube/config`
+    Examples: `serinus demo` · `serinus demo --scenario rollback --exit` · `serinus demo --kubeconfig ~/.kube/config` ·
+    `KUBECONFIG=./lab serinus demo --cluster --context lab --metrics-server http://127.0.0.1:9090 --exit --remove`
 
-    Exit codes: 0 everything went as told, 1 it did not (the message says where), 130 interrupted before the end.
+    Exit codes: 0 everything went as told, 1 it did not (the message says where), 2 wrong usage, 130 interrupted
+    before the end.
     """
+    if not (kubeconfig or cluster):
+        _refuse_strays({"--context": context, "--proxy": proxy, "--remove": remove})
     console = Console(highlight=False)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
     scenarios = scenario or [Scenario.PROMOTE, Scenario.ROLLBACK]
@@ -99,7 +106,9 @@ def demo(  # noqa: PLR0917 - typer makes options of them
             )
             seconds = interval or GUIDE_INTERVAL_SECONDS
             patience = REAL_PODS_SECONDS + STEPS_AT_MOST * seconds
-            run_interruptibly(_DemoAbroad(console, abroad, scenarios, seconds, patience).run(leave=leave))
+            run_interruptibly(
+                _DemoAbroad(console, abroad, scenarios, seconds, patience).run(leave=leave, remove=remove)
+            )
         else:
             folder = data or Folders().data / "demo"
             run_interruptibly(_Demo(console, folder, scenarios, interval or SHORT_INTERVAL_SECONDS).run(leave=leave))
@@ -109,6 +118,12 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     except KeyboardInterrupt:
         console.print("\nAll ended; the data is kept for the next time.")
         raise typer.Exit(130) from None
+
+
+def _refuse_strays(options: dict[str, object]) -> None:
+    for name, value in options.items():
+        if value:
+            raise typer.BadParameter(f"{name} is for a cluster of yours: add --kubeconfig PATH, or --cluster")
 
 
 class _Teller:
@@ -211,17 +226,14 @@ class _DemoAbroad(_Teller):
         super().__init__(console, scenarios, interval, patience)
         self._abroad = abroad
 
-    async def run(self, *, leave: bool) -> None:
+    async def run(self, *, leave: bool, remove: bool) -> None:
         stage = self._abroad(await ensure_programs())
         self._say("starting Temporal and Serinus here, for the cluster")
-        try:
-            async with stage:
+        async with stage:
+            try:
                 await self._tell_all(stage)
                 if not leave:
                     self._invite(stage)
                     await self._stay(stage)
-        finally:
-            self._say(
-                f"in the cluster stay the definitions of the Canary API, and namespace {NAMESPACE}; to remove it: "
-                f"kubectl --kubeconfig {stage.kubeconfig} delete namespace {NAMESPACE}"
-            )
+            finally:
+                self._say(await stage.remove() if remove else LEFT_BEHIND)

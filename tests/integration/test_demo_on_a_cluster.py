@@ -49,6 +49,7 @@ async def test_a_namespace_of_somebody_else_is_not_touched(cluster: Stage, tmp_p
 
     assert code == 1
     assert "namespace test is not the demo's" in said
+    assert "delete namespace test" not in said
     assert await cluster.kubectl("-n", "test", "get", "deployments", "-o", "name") == ""
     await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true")
 
@@ -66,3 +67,16 @@ async def test_the_story_is_told_in_a_given_cluster(cluster: Stage, tmp_path: Pa
     assert "delete namespace test" in said
     replicas = await cluster.kubectl("-n", "test", "get", "deployment/podinfo", "-o", "jsonpath={.spec.replicas}")
     assert replicas == "0"
+
+
+async def test_what_the_demo_made_is_removed_on_request(cluster: Stage, tmp_path: Path) -> None:
+    """The Canary is ended in good order, and a namespace that somebody gave stays."""
+    namespace = await cluster.kubectl("create", "namespace", "test", "--dry-run=client", "-o", "yaml")
+    await cluster.kubectl("apply", "-f", "-", manifest=namespace)
+    await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true", "--overwrite")
+    code, said = await demo(cluster, tmp_path, "--scenario", "promote", "--interval", "2", "--remove")
+
+    assert code == 0, said
+    assert "what the demo made in namespace test is removed" in said
+    assert await cluster.kubectl("-n", "test", "get", "canaries,deployments", "-o", "name") == ""
+    assert await cluster.kubectl("get", "namespace/test", "-o", "name") == "namespace/test\n"
