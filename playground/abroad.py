@@ -158,7 +158,9 @@ class Abroad:
                 raise WorldInUse(f"another demo runs from {self.folder}; end it, or choose another folder") from error
             await self._choose_context()
             await self._check()
-            await self.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "deploy" / "crds"))
+            definitions = str(ROOT / "deploy" / "crds")
+            await self.kubectl("apply", "--server-side", "--force-conflicts", "-f", definitions)
+            await self.kubectl("wait", "--for=condition=Established", "-f", definitions, "--timeout=60s")
             if self._reaches_by_itself:
                 await self._reach(starting)
             starting.push_async_callback(self.temporal.stop)
