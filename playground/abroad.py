@@ -40,7 +40,7 @@ LEFT_BEHIND = f"""in the cluster stay the definitions of the Canary API, and nam
 what is in it. By hand, since nobody is left to end the Canary:
   kubectl -n {NAMESPACE} patch canary podinfo --type merge -p '{{"metadata":{{"finalizers":null}}}}'
   kubectl delete namespace {NAMESPACE}"""
-LOAD_TESTER = "ghcr.io/fluxcd/flagger-loadtester:0.36.0"
+LOAD_TESTER = "ghcr.io/fluxcd/flagger-loadtester:0.37.0"
 LINKERD_PROMETHEUS = "http://prometheus.linkerd-viz:9090"
 PATIENCE = "--request-timeout=10s"
 
