@@ -78,5 +78,7 @@ async def test_what_the_demo_made_is_removed_on_request(cluster: Stage, tmp_path
 
     assert code == 0, said
     assert "what the demo made in namespace test is removed" in said
+    # The cluster collects what the Canary owned in its own time.
+    await cluster.kubectl("-n", "test", "wait", "--for=delete", "deployment/podinfo-primary", "--timeout=60s")
     assert await cluster.kubectl("-n", "test", "get", "canaries,deployments", "-o", "name") == ""
     assert await cluster.kubectl("get", "namespace/test", "-o", "name") == "namespace/test\n"
