@@ -382,7 +382,7 @@ class CanaryRollout(Upkeep):
         self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
         self.alert(alerts.promoted(skipped=skipped), Severity.INFO)
         report = self.report(applied=self._revision(), promoted=self._revision())
-        await effects.scale(Scale(canary=state.canary, up=False, report=report))
+        await self._settle(Scale(canary=state.canary, up=False, report=report))
         await self._call_post_rollout_hooks()
 
     async def _await_promoted(self) -> None:
@@ -409,7 +409,7 @@ class CanaryRollout(Upkeep):
         await self._lead_away()
         state.phase = Phase.FAILED
         self.say(wording.failed(state.canary), warning=True)
-        await effects.scale(Scale(canary=state.canary, up=False, report=self.report(applied=state.revision)))
+        await self._settle(Scale(canary=state.canary, up=False, report=self.report(applied=state.revision)))
         await self._call_post_rollout_hooks()
 
     async def _await_serving_primary(self) -> None:
@@ -437,6 +437,16 @@ class CanaryRollout(Upkeep):
         await self._route(0)
         if drain:
             await workflow.sleep(drain)
+
+    async def _settle(self, order: Scale) -> None:
+        """The last write of a rollout: a cancellation that comes meanwhile must not lose it."""
+        try:
+            await effects.scale(order)
+        except (ActivityError, asyncio.CancelledError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            self.cancel_heeded = True
+            await effects.scale(order)
 
     # -- small things -----------------------------------------------------------------------------------------------
 

@@ -31,7 +31,8 @@ def next_step(plan: Plan, step: Step) -> Step | None:
     The plan may have been edited since the last step, even to another strategy.
     """
     if plan.strategy is Strategy.CANARY:
-        return _next_weight(plan, step)
+        # What an A/B test or blue/green reached says nothing of shares of all traffic.
+        return _next_weight(plan, Step() if step.iteration else step)
     if step.iteration >= plan.iterations:
         return None
     if plan.strategy is Strategy.AB_TESTING:

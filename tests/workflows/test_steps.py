@@ -27,6 +27,7 @@ COPIED_FIRST = a_plan(mirror=True)
         pytest.param(AB, Step(), Step(weight=100, iteration=1), id="the first iteration of an A/B test"),
         pytest.param(AB, Step(weight=100, iteration=2), None, id="the last iteration of an A/B test"),
         pytest.param(AB, Step(weight=100, iteration=9), None, id="more iterations than are wanted"),
+        pytest.param(a_plan(), Step(weight=100, iteration=2), Step(weight=10), id="from an A/B test in the middle"),
         pytest.param(GREEN, Step(), Step(iteration=1), id="blue/green"),
         pytest.param(GREEN, Step(weight=20), Step(iteration=1), id="to blue/green in the middle"),
         pytest.param(MIRRORED, Step(mirrored=True, iteration=1), Step(mirrored=True, iteration=2), id="copies"),
