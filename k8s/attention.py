@@ -59,9 +59,10 @@ def fingerprint(sight: Sight) -> Hashable:
 def wants_run(sight: Sight) -> str:
     """Why the canary is not at rest; empty when it is."""
     metadata, status = sight.canary["metadata"], sight.canary.get("status") or {}
+    is_suspended = (sight.canary.get("spec") or {}).get("suspend")
     if "deletionTimestamp" in metadata:
         return "the canary is being deleted" if FINALIZER in (metadata.get("finalizers") or []) else ""
-    if sight.canary["spec"].get("suspend") and metadata.get("generation") == status.get("observedGeneration"):
+    if is_suspended and metadata.get("generation") == status.get("observedGeneration"):
         return ""
     if status.get("phase", "") not in REST_PHASES:
         return f"phase {status.get('phase') or 'New'}"
