@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import activities.bootstrap
 from activities.bench import Bench
 from activities.observe import Observe
 from k8s.resources import (
@@ -19,7 +20,7 @@ from k8s.resources import (
 )
 from tests.api_server import ApiServer, Where, merged
 from tests.flagger import STORIES, left
-from workflows.decide import Adopt, Finish, Move, Restart, RollOut, Suspend, decide, is_foreign
+from workflows.decide import Adopt, Bootstrap, Finish, Move, Restart, RollOut, Suspend, decide, is_foreign
 from workflows.observation import CanaryRef, Observation, Revision
 
 Json = dict[str, Any]
@@ -29,6 +30,7 @@ RESOURCES = {
     for resource in (AUTOSCALERS, CANARIES, CONFIG_MAPS, DEPLOYMENTS, HTTP_ROUTES_V1, SECRETS, SERVICES)
 }
 CANARY, TARGET = CANARIES.path("test", "podinfo"), DEPLOYMENTS.path("test", "podinfo")
+PRIMARY = DEPLOYMENTS.path("test", "podinfo-primary")
 AT_REST_AS_PROMOTED = ("initialized", "kubernetes", "succeeded")
 MIDWAY = ("progressing", "waiting_promotion", "blue_green", "ab_testing", "session_affinity")
 
@@ -179,3 +181,15 @@ async def test_new_template(api: ApiServer, bench: Bench) -> None:
     await edited(api, TARGET, spec={"template": {"metadata": {"annotations": {"example.com/build": "7"}}}})
 
     assert await move_of(bench) == RollOut(await revision(bench))
+
+
+async def test_cut_short(api: ApiServer, bench: Bench) -> None:
+    """A bootstrap that Flagger did not end goes on with the primary that is there: its pods stay."""
+    await given(api, "initialized")
+    await edited(api, CANARY, status={"phase": "Initializing"})
+    before = deepcopy(api.objects[Where.of(PRIMARY)])
+
+    assert isinstance(await move_of(bench), Bootstrap)
+    await activities.bootstrap.Bootstrap(bench).create_primary(PODINFO)
+
+    assert api.objects[Where.of(PRIMARY)] == before
