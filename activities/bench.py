@@ -10,11 +10,14 @@ from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound
 from k8s.informer_factory import InformerFactory
+from k8s.metadata import PrefixFilter
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
+from k8s.ports import service_ports
 from k8s.resources import CANARIES
 from k8s.routers.base import Router
 from k8s.routers.registry import router_for
+from k8s.services import Lead
 from k8s.targets.base import DEFAULT_SELECTOR_LABELS, Selector, Target
 from k8s.targets.registry import target_for
 from workflows.effects import Role
@@ -35,6 +38,9 @@ class Defaults:
     minimum_interval_seconds: float = 10.0
     unreadable_limit: int = 0
     drain_seconds: float = 0
+    include_label_prefix: tuple[str, ...] = ()
+    enable_config_tracking: bool = True
+    sync_scalers: bool = False
     no_cross_namespace_refs: bool = False
     chat: Destination | None = None
     """Alerted about Canaries without `analysis.alerts`."""
@@ -82,6 +88,11 @@ class Bench:
     http: httpx.AsyncClient
     defaults: Defaults = field(default_factory=Defaults)
     meters: Meters = field(default_factory=Meters)
+
+    @property
+    def prefixes(self) -> PrefixFilter:
+        """Which labels and annotations of the target's objects those of the primary follow."""
+        return PrefixFilter(self.defaults.include_label_prefix)
 
     async def load(self, ref: CanaryRef) -> Subject:
         """Read the Canary afresh.
@@ -138,6 +149,10 @@ class Bench:
     def path(self, subject: Subject, name: str) -> str:
         """Of an object of the target's kind."""
         return subject.target.resource.path(subject.namespace, name)
+
+    def lead(self, subject: Subject, target: Json, selector: Selector) -> Lead:
+        """Whereto the generated Services lead; raises UnfitTarget when no Service can have these ports."""
+        return Lead(selector, service_ports(subject.canary, subject.target.template(target)))
 
     def selector(self, subject: Subject, target: Json, primary: Json | None) -> Selector:
         """The labels that tell canary and primary apart; a primary that exists has some already."""

@@ -1,17 +1,20 @@
 """The tracked ConfigMaps and Secrets of a template: read, checksummed, copied for the primary."""
 
 import asyncio
+from collections.abc import Mapping
 
 from activities.bench import Bench, Subject
-from k8s.apply import find, owner_of
+from k8s.apply import find, with_owner
 from k8s.client import Json
 from k8s.configs import CONFIG_MAP, ConfigRef, config_refs, is_tracked
 from k8s.errors import Conflict, NotFound
 from k8s.resources import CONFIG_MAPS, SECRETS, Resource
 from k8s.revision import config_checksum
+from k8s.targets.base import PRIMARY_SUFFIX
 
-CONTENT = ("data", "binaryData", "type")
-CONFIG_MAP_CONTENT = ("data", "binaryData")
+CONTENT = ("data", "binaryData", "immutable", "type")
+OF_ONE_OBJECT = frozenset({"uid", "resourceVersion", "creationTimestamp", "generation"})
+"""Metadata that the API server gives to an object, and that the next one of its name must not bring along."""
 
 
 class MissingConfig(Exception):
@@ -24,11 +27,13 @@ def resource_of(ref: ConfigRef) -> Resource:
 
 
 async def tracked_configs(bench: Bench, subject: Subject, template: Json) -> dict[str, Json]:
-    """The tracked configs as they are now, by id, in the order of their ids.
+    """The tracked configs as they are now, by id, in the order of their ids; none when tracking is off.
 
     Raises:
         MissingConfig: a required one does not exist.
     """
+    if not bench.defaults.enable_config_tracking:
+        return {}
     refs = [ref for _, ref in sorted(config_refs(template).items())]
     found = await asyncio.gather(*(_read(bench, subject, ref) for ref in refs))
     return {ref.id: obj for ref, obj in zip(refs, found, strict=True) if obj is not None and is_tracked(obj)}
@@ -56,7 +61,8 @@ async def _read(bench: Bench, subject: Subject, ref: ConfigRef) -> Json | None:
 async def _copy(bench: Bench, subject: Subject, id_: str, source: Json) -> None:
     kind, name = id_.split("/", 1)
     resource = resource_of(ConfigRef(kind, name))
-    await put_copy(bench, subject, resource, f"{name}-primary", content_of(source))
+    labels = source["metadata"].get("labels") or {}
+    await put_copy(bench, subject, resource, f"{name}{PRIMARY_SUFFIX}", content_of(source), labels=labels)
 
 
 def content_of(obj: Json) -> Json:
@@ -64,22 +70,41 @@ def content_of(obj: Json) -> Json:
     return {key: obj[key] for key in CONTENT if key in obj}
 
 
-async def put_copy(bench: Bench, subject: Subject, resource: Resource, name: str, content: Json) -> None:
-    """Create or wholly replace a config of ours, so that keys which are gone from the source go from the copy."""
-    manifest = {**resource.header(subject.namespace, name), **content}
+async def put_copy(
+    bench: Bench,
+    subject: Subject,
+    resource: Resource,
+    name: str,
+    content: Json,
+    *,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Create or wholly replace a config of ours, so that keys which are gone from the source go from the copy.
+
+    Of the source's labels those follow that pass the prefix filter; without `labels` those that are there stay.
+    """
+    header: Json = resource.header(subject.namespace, name)
     current = await find(bench.cluster, resource, subject.namespace, name)
-    if current is None:
-        manifest["metadata"] = {
-            "name": name,
-            "namespace": subject.namespace,
-            "ownerReferences": [owner_of(subject.raw)],
-        }
-        try:
-            await bench.cluster.create(resource.path(subject.namespace), manifest)
-        except Conflict:
-            await put_copy(bench, subject, resource, name, content)
+    known = {key: value for key, value in (current or header)["metadata"].items() if key != "managedFields"}
+    metadata = dict(known) if labels is None else bench.prefixes.followed(known, {"labels": labels}, {})
+    metadata["ownerReferences"] = with_owner(known.get("ownerReferences") or [], subject.raw)
+    if current and content_of(current) == content and metadata == known:
         return
+    if current and not is_frozen(current, content):
+        manifest = {**header, **content, "metadata": metadata}
+        await bench.cluster.replace(resource.path(subject.namespace, name), manifest)
+        return
+    if current:
+        await bench.cluster.delete(resource.path(subject.namespace, name))
+    metadata = {key: value for key, value in metadata.items() if key not in OF_ONE_OBJECT}
+    try:
+        await bench.cluster.create(resource.path(subject.namespace), {**header, **content, "metadata": metadata})
+    except Conflict:
+        await put_copy(bench, subject, resource, name, content, labels=labels)
+
+
+def is_frozen(current: Json, content: Json) -> bool:
+    """Whether the API server will not let the content be replaced: the copy of an immutable config has to make way."""
     if content_of(current) == content:
-        return
-    manifest["metadata"] = {key: value for key, value in current["metadata"].items() if key != "managedFields"}
-    await bench.cluster.replace(resource.path(subject.namespace, name), manifest)
+        return False
+    return bool(current.get("immutable")) or current.get("type") != content.get("type")

@@ -10,6 +10,7 @@ from k8s.errors import NotFound
 from k8s.models.errors import InvalidCanary
 from k8s.resources import CANARIES
 from k8s.routers.base import UnfitRoute
+from k8s.scalers import originals
 from k8s.services import restore_apex_service
 from k8s.targets.base import UnfitTarget
 from workflows.effects import Activity
@@ -32,6 +33,7 @@ class Finalize:
             primary = await self._bench.find_primary(subject)
             replicas = subject.target.replicas(primary) if primary else 1
             target = await self._bench.target(subject)
+            await originals.resume(self._bench.cluster, subject.canary)
             await scale_to(self._bench, subject, max(1, replicas, subject.target.replicas(target)))
         except (NotFound, *UNREADABLE):
             return False

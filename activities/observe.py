@@ -9,9 +9,11 @@ from activities.plan import UnfitAnalysis, plan_of
 from k8s.client import Json
 from k8s.errors import NotFound
 from k8s.models.errors import InvalidCanary
+from k8s.references import blocked_reference
 from k8s.resources import CANARIES
 from k8s.revision import template_hash
 from k8s.routers.base import UnfitRoute
+from k8s.scalers import copies
 from k8s.targets.base import UnfitTarget
 from workflows.effects import Activity, Role
 from workflows.observation import CanaryRef, Names, Observation, Phase, Plan, Revision, Status
@@ -33,6 +35,8 @@ class Observe:
         except NotFound:
             return Observation(names=names_of(ref, {}), found=False)
         seen = outline(ref, raw)
+        if not self._bench.defaults.enable_config_tracking:
+            seen = untracked(seen)
         try:
             return await self._whole(seen, self._bench.subject(raw))
         except PROBLEMS as problem:
@@ -45,27 +49,37 @@ class Observe:
             return seen.model_copy(update={"target_found": False, "problem": missing(seen.names), "plan": plan})
         kind, primary = subject.target, await self._bench.find_primary(subject)
         selector = self._bench.selector(subject, target, primary)
+        if selector:
+            self._bench.lead(subject, target, selector)
         template, running = kind.template(target), kind.running(primary) if primary else None
         tracked = await tracked_configs(self._bench, subject, template)
         configs = checksums(tracked)
-        expected = kind.primary_template(template, selector, configs)
+        expected = kind.primary_template(template, selector, configs, subject.target_name)
         serving = await self._bench.workload_of(subject, Role.PRIMARY, primary)
         return seen.model_copy(
             update={
                 "plan": plan,
                 "revision": Revision(template=template_hash(template), configs=configs),
                 "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
+                "scaler_is_current": not await self._scaler_is_behind(subject),
                 "primary_found": running is not None,
                 "primary_serving": serving is not None and kind.is_serving(serving),
                 "primary_is_target": await runs_target(self._bench, subject, running, expected, tracked),
             }
         )
 
+    async def _scaler_is_behind(self, subject: Subject) -> bool:
+        """Whether the primary's autoscaler is to follow the target's now."""
+        wanted = self._bench.defaults.sync_scalers
+        return wanted and await copies.is_behind(self._bench.cluster, subject.canary)
+
     def _plan(self, subject: Subject) -> Plan:
         if problem := subject.target.problem(subject.canary, subject.provider):
             raise UnfitTarget(problem)
         if problem := subject.router.problem(subject.canary):
             raise UnfitRoute(problem)
+        if self._bench.defaults.no_cross_namespace_refs and (problem := blocked_reference(subject.canary)):
+            raise InvalidCanary([problem])
         return plan_of(subject.canary, self._bench.defaults)
 
 
@@ -96,6 +110,11 @@ def outline(ref: CanaryRef, raw: Json) -> Observation:
         generation=metadata.get("generation", 0),
         status=status_of(raw.get("status") or {}),
     )
+
+
+def untracked(seen: Observation) -> Observation:
+    """Tracking was switched off: configs of which the status knows from before are no longer part of a revision."""
+    return seen.model_copy(update={"status": seen.status.model_copy(update={"configs": None})})
 
 
 def status_of(status: Json) -> Status:

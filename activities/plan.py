@@ -1,7 +1,5 @@
 """From the spec's analysis to the plan a workflow follows: defaults filled in, the ladder worked out. Pure."""
 
-from pydantic.alias_generators import to_camel
-
 from activities.alerts.routing import event_hooks, foreign_providers, receivers
 from activities.bench import Defaults
 from activities.kubernetes_analysis import kubernetes_analysis
@@ -44,7 +42,7 @@ def _unrouted(canary: Canary, defaults: Defaults) -> Plan:
     iterations, left_out = kubernetes_analysis(canary)
     plan = _plan(canary, defaults, ())
     blue_green = {"strategy": Strategy.BLUE_GREEN, "iterations": iterations, "mirror": False, "promotion_step": 0}
-    return plan.model_copy(update=blue_green | {"routed": False, "caveats": (*plan.caveats, *left_out)})
+    return plan.model_copy(update=blue_green | {"routed": False, "caveats": left_out})
 
 
 def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
@@ -70,33 +68,14 @@ def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
         drain_seconds=defaults.drain_seconds,
         rollback=names_of(canary, "rollback"),
         muted=tuple(hook.name for hook in analysis.webhooks if hook.mute_alert),
-        caveats=caveats(canary),
         alerts=receivers(canary, defaults),
         event_hooks=event_hooks(canary, defaults),
     )
 
 
-IGNORED_SERVICE_FIELDS = (
-    "port_discovery",
-    "headless",
-    "traffic_distribution",
-    "apex",
-    "primary",
-    "canary",
-    "unmanaged_metadata",
-)
-
-
 def names_of(canary: Canary, moment: str) -> tuple[str, ...]:
     """Of the hooks of a type, in order."""
     return tuple(hook.name for hook in canary.hooks(moment))
-
-
-def caveats(canary: Canary) -> tuple[str, ...]:
-    """What is left out without harm to the release, but not without a word."""
-    service = canary.spec.service
-    ignored = [to_camel(field) for field in IGNORED_SERVICE_FIELDS if service and getattr(service, field)]
-    return tuple(f"spec.service.{field}: not supported yet, it is left out" for field in ignored)
 
 
 def interval_seconds(canary: Canary, defaults: Defaults) -> float:

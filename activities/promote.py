@@ -10,15 +10,17 @@ import json
 from temporalio import activity
 
 from activities.bench import Bench, Subject
+from activities.bootstrap import own_label
 from activities.configs import checksums, content_of, copy_configs, put_copy, resource_of, tracked_configs
 from activities.report import Reporter
 from k8s.apply import find
+from k8s.capacity import enlarge, unplanned
 from k8s.client import Json
 from k8s.configs import ConfigRef, config_refs
 from k8s.errors import ClusterError, NotFound
 from k8s.resources import SECRETS
 from k8s.revision import template_hash
-from k8s.scalers.registry import scaler_for
+from k8s.scalers import copies
 from k8s.targets.base import PRIMARY_SUFFIX, Target
 from workflows.effects import Activity, Promotion, PromotionOutcome, Role, Undone
 from workflows.observation import CanaryRef, Revision
@@ -47,7 +49,7 @@ class Promote:
             return PromotionOutcome.SUPERSEDED
         primary = await self._bench.cluster.get(self._bench.path(subject, subject.primary_name))
         selector = self._bench.selector(subject, target, primary)
-        expected = subject.target.primary_template(template, selector, sums)
+        expected = subject.target.primary_template(template, selector, sums, subject.target_name)
         await self._copy(subject, target, primary, expected, configs)
         await self._reporter.report(order.report)
         return PromotionOutcome.COPIED
@@ -56,15 +58,23 @@ class Promote:
         self, subject: Subject, target: Json, primary: Json, expected: Json, configs: dict[str, Json]
     ) -> None:
         kind, current = subject.target, subject.target.running(primary)
+        serving = kind.replicas(primary) + kind.replicas(target)
+        least = await copies.hold_capacity(self._bench.cluster, subject.canary, subject.raw, serving)
         if current is None or kind.mark(current) is None or not kind.runs(current, expected):
             await (self._remember(subject, current, kind.mark(expected)) if current else self._forget(subject))
             await copy_configs(self._bench, subject, configs)
-            scale = subject.canary.spec.autoscaler_ref is None
-            promoted = kind.promoted(primary, target, expected, scale=scale)
+            promoted = self._promoted(subject, target, primary, expected)
+            wanted = None if subject.canary.spec.autoscaler_ref else kind.replicas(target)
+            enlarge(promoted, least=least, wanted=wanted)
             await self._bench.cluster.replace(self._bench.path(subject, subject.primary_name), promoted)
-        if autoscaler := subject.canary.spec.autoscaler_ref:
-            scaler = scaler_for(autoscaler.kind)
-            await scaler.ensure_primary(self._bench.cluster, subject.canary, subject.raw, autoscaler.name)
+
+    def _promoted(self, subject: Subject, target: Json, primary: Json, expected: Json) -> Json:
+        """The whole primary; where it has pods, its labels and annotations follow the target's too."""
+        promoted = subject.target.promoted(primary, target, expected)
+        if selector := self._bench.selector(subject, target, primary):
+            prefixes = self._bench.prefixes
+            promoted["metadata"] = prefixes.followed(primary["metadata"], target["metadata"], own_label(selector))
+        return promoted
 
     async def _remember(self, subject: Subject, template: Json, successor: str | None) -> None:
         """Keep what the primary runs; too large a record is given up rather than the release."""
@@ -117,7 +127,8 @@ class Promote:
         mark = kind.mark(running) if running else None
         if record and mark is not None and record.get("successor") == mark:
             await self._restore_configs(subject, record["configs"])
-            primary = await self._bench.cluster.replace(path, kind.promoted(primary, primary, record["template"]))
+            former = kind.promoted(unplanned(primary), primary, record["template"])
+            primary = await self._bench.cluster.replace(path, former)
             restored = former_hash(kind, record)
         elif record and mark is not None and kind.mark(record["template"]) == mark:
             restored = former_hash(kind, record)  # by an attempt before this one

@@ -21,7 +21,7 @@ from activities.scale import ScaleTarget
 def activities(bench: Bench) -> list[Callable[..., Any]]:
     """One bound method for every name in `workflows.effects.Activity`."""
     reporter = Reporter(bench)
-    bootstrap, finalize, promotion = Bootstrap(bench), Finalize(bench), Promote(bench, reporter)
+    bootstrap, finalize, promotion = Bootstrap(bench, reporter), Finalize(bench), Promote(bench, reporter)
     return [
         Observe(bench).observe,
         bootstrap.create_primary,

@@ -123,8 +123,8 @@ def status_patch(raw: Json, what: Report, at: str) -> Json | None:
 
 
 def applied_fields(status: Json, applied: Revision) -> Json:
-    """The revision last taken up."""
-    configs = replacing(status.get("trackedConfigs"), applied.configs)
+    """The revision last taken up; without configs (or with tracking off) trackedConfigs is null, as Flagger has it."""
+    configs = replacing(status.get("trackedConfigs"), applied.configs) if applied.configs else None
     return {"lastAppliedSpec": applied.template, "trackedConfigs": configs}
 
 

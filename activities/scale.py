@@ -1,19 +1,22 @@
 """Bring the target up for its analysis, or down to zero when nobody needs it."""
 
+from contextlib import suppress
+
 from temporalio import activity
 
 from activities.bench import Bench, Subject
 from activities.bootstrap import put_canary
 from activities.report import Reporter
 from k8s.apply import amend
+from k8s.capacity import settled
 from k8s.client import Json
 from k8s.errors import NotFound
-from k8s.scalers.registry import scaler_for
+from k8s.scalers import copies, originals
 from workflows.effects import Activity, Scale
 
 
 class ScaleTarget:
-    """Never touches the primary's scale."""
+    """The target's autoscaler works only while the target is up; the primary's is let go when the target goes down."""
 
     def __init__(self, bench: Bench, reporter: Reporter) -> None:
         self._bench = bench
@@ -23,18 +26,15 @@ class ScaleTarget:
     async def scale(self, order: Scale) -> None:
         """Scale, then report; a target that is gone cannot be scaled down further."""
         subject = await self._bench.load(order.canary)
-        try:
-            if order.fresh:
-                await self._empty(subject)
-            await (self._up(subject) if order.up else scale_to(self._bench, subject, 0))
-        except NotFound:
-            if order.up:
-                raise
+        if order.fresh:
+            await self._empty(subject)
+        await (self._up(subject) if order.up else self._down(subject))
         if order.report:
             await self._reporter.report(order.report)
 
     async def _empty(self, subject: Subject) -> None:
         """To zero, and until the cluster says that no pod is left: scaled up sooner, the old ones would stay."""
+        await originals.pause(self._bench.cluster, subject.canary)
         target = await scale_to(self._bench, subject, 0)
         kind, key = subject.target, (subject.namespace, subject.target_name)
         cache = self._bench.informers.of(kind.resource)
@@ -44,16 +44,26 @@ class ScaleTarget:
             target = cache.get(*key) or await self._bench.target(subject)
 
     async def _up(self, subject: Subject) -> None:
+        await originals.resume(self._bench.cluster, subject.canary)
         target = await self._bench.target(subject)
         await put_canary(self._bench, subject, target)
         if subject.target.replicas(target) == 0:
             await scale_to(self._bench, subject, await self._starting_replicas(subject))
 
+    async def _down(self, subject: Subject) -> None:
+        """To zero; all traffic is on the primary by now, so what was made to bear its return is let go."""
+        cluster, canary = self._bench.cluster, subject.canary
+        await originals.pause(cluster, canary)
+        with suppress(NotFound):
+            await scale_to(self._bench, subject, 0)
+        await copies.release_capacity(cluster, canary, subject.raw)
+        with suppress(NotFound):
+            await amend(cluster, self._bench.path(subject, subject.primary_name), settled)
+
     async def _starting_replicas(self, subject: Subject) -> int:
         """With an autoscaler its minimum, else as many as the primary has; at least one."""
-        if autoscaler := subject.canary.spec.autoscaler_ref:
-            scaler = scaler_for(autoscaler.kind)
-            return max(1, await scaler.min_replicas(self._bench.cluster, subject.canary, autoscaler.name))
+        if subject.canary.spec.autoscaler_ref:
+            return await originals.starting_replicas(self._bench.cluster, subject.canary)
         primary = await self._bench.find_primary(subject)
         return max(1, subject.target.replicas(primary)) if primary else 1
 

@@ -37,6 +37,8 @@ async def _load(bench: Bench, subject: Subject, metric: Metric) -> MetricTemplat
     if ref is None:
         raise UnfitTemplate(f"metric {metric.name} has no templateRef")
     namespace = ref.namespace or subject.namespace
+    if bench.defaults.no_cross_namespace_refs and namespace != subject.namespace:
+        raise UnfitTemplate(f"Metric template {ref.name}.{namespace} error: cross-namespace references are blocked")
     try:
         return load_metric_template(await bench.cluster.get(METRIC_TEMPLATES.path(namespace, ref.name)))
     except (ClusterError, InvalidObject) as error:

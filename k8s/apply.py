@@ -63,6 +63,16 @@ def owner_of(canary: Json) -> Json:
     }
 
 
+def with_owner(owners: list[Json], canary: Json) -> list[Json]:
+    """The owners of a shared object with this Canary among them; a new one controls it, the former ones stay.
+
+    The cluster keeps the object until the last of its owners is gone.
+    """
+    if any(owner["uid"] == canary["metadata"]["uid"] for owner in owners):
+        return owners
+    return [*({**owner, "controller": False} for owner in owners), owner_of(canary)]
+
+
 def is_owned_by(obj: Json, canary: Json) -> bool:
     """Whether this Canary controls the object."""
     owners = obj["metadata"].get("ownerReferences") or []

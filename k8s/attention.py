@@ -26,6 +26,10 @@ class Sight:
     target: Json | None
     primary: Json | None
     versions: Versions
+    scaler: str | None = None
+    """What a copy of the target's autoscaler would be made of, where the primary's is to follow it at any time."""
+    scaler_copy: str | None = None
+    """What the primary's was made of."""
 
     @property
     def revision(self) -> str | None:
@@ -53,6 +57,8 @@ def fingerprint(sight: Sight) -> Hashable:
         sight.revision,
         sight.has_primary,
         tuple(sorted(sight.versions.items())),
+        sight.scaler,
+        sight.scaler_copy,
     )
 
 
@@ -74,6 +80,8 @@ def wants_run(sight: Sight) -> str:
         return "the target has a new revision"
     if metadata.get("generation") != status.get("observedGeneration"):
         return "the canary's spec changed"
+    if sight.scaler and sight.scaler != sight.scaler_copy:
+        return "the target's autoscaler changed"
     known = status.get("configVersions") or {}
     changed = sorted(id_ for id_ in known.keys() | sight.versions.keys() if known.get(id_) != sight.versions.get(id_))
     return f"{', '.join(changed)} changed" if changed else ""

@@ -1,5 +1,6 @@
 """The pod template that the primary runs: the target's, with its own label and its own copies of the configs. Pure."""
 
+from k8s.affinity import lead_to_primary
 from k8s.client import Json
 from k8s.configs import rewrite_configs
 from k8s.likeness import restarted, substance
@@ -7,15 +8,17 @@ from k8s.revision import config_checksum, template_hash
 from k8s.targets.base import FLUX, REVISION_ANNOTATION, Selector
 
 
-def primary_template(template: Json, selector: Selector, configs: dict[str, str]) -> Json:
+def primary_template(template: Json, selector: Selector, configs: dict[str, str], target_name: str = "") -> Json:
     """The template for the primary.
 
     Args:
         template: of the target, as read from the API server.
         selector: which label is overridden.
         configs: id to checksum of every tracked config; their references are rewritten to the copies.
+        target_name: by which anti-affinity may name the target's pods, beside the selector's value.
     """
     primary = rewrite_configs(template, set(configs))
+    lead_to_primary(primary, selector, target_name or selector.value)
     metadata = primary.setdefault("metadata", {})
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if FLUX not in key}
     metadata["labels"] = {**labels, **selector.primary}

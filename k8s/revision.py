@@ -8,8 +8,8 @@ from k8s.client import Json
 
 HASH_PREFIX = "s1-"
 """Names the algorithm: a future one must not look like a new revision of everything."""
-HASH_LENGTH = 16
-CHECKSUM_LENGTH = 16
+LENGTH = 16
+"""Hexadecimal digits of every digest."""
 
 
 def template_hash(template: Json) -> str:
@@ -17,17 +17,18 @@ def template_hash(template: Json) -> str:
 
     Scaling, object metadata and status do not change it; `kubectl rollout restart` does.
     """
-    return HASH_PREFIX + _digest(_without_nulls(template), HASH_LENGTH)
+    return HASH_PREFIX + digest(_without_nulls(template))
 
 
 def config_checksum(obj: Json) -> str:
     """Checksum of the content of a ConfigMap or Secret: `data` and `binaryData`."""
-    return _digest({"data": obj.get("data") or {}, "binaryData": obj.get("binaryData") or {}}, CHECKSUM_LENGTH)
+    return digest({"data": obj.get("data") or {}, "binaryData": obj.get("binaryData") or {}})
 
 
-def _digest(value: Any, length: int) -> str:
+def digest(value: Any) -> str:
+    """Of anything that JSON can hold; the order of keys does not matter."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
 def _without_nulls(value: Any) -> Any:

@@ -45,6 +45,8 @@ class Binaries:
     """A folder of YAML files."""
     knative_crds: Path
     """A folder of YAML files, which no world applies by itself."""
+    keda_crds: Path
+    """The same."""
 
 
 @dataclass(frozen=True)
@@ -127,4 +129,5 @@ def _binaries(paths: Mapping[str, Path]) -> Binaries:
         kubectl=paths["kubectl"],
         gateway_crds=paths["crds"],
         knative_crds=paths["knative-crds"],
+        keda_crds=paths["keda-crds"],
     )

@@ -156,5 +156,12 @@ RECIPES = {
                 ),
             ),
         ),
+        Recipe(
+            name="keda",
+            what="KEDA's 2.21.0 definition of the ScaledObject",
+            copies=(
+                Copy("github.com/kedacore/keda/v2", ("config/crd/bases/keda.sh_scaledobjects.yaml",), "keda-crds"),
+            ),
+        ),
     )
 }

@@ -67,6 +67,8 @@ class ApiServer:
         self._changed = asyncio.Condition()
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._answer)
+        self._applied: dict[Where, Json] = {}
+        """What server-side apply was last given: what is not given again goes."""
         self.server = TestServer(app)
 
     # -- for tests ------------------------------------------------------------------------------------------------
@@ -152,7 +154,8 @@ class ApiServer:
         plain = where._replace(subresource="")
         known = self.objects.get(plain)
         if request.method == "PATCH" and "apply" in request.content_type and known is None:
-            return await self._create(plain._replace(name=""), await request.json())
+            self._applied[plain] = await request.json()
+            return await self._create(plain._replace(name=""), deepcopy(self._applied[plain]))
         if known is None:
             return status(404, f'{where.plural} "{where.name}" not found')
         if request.method == "GET":
@@ -167,7 +170,13 @@ class ApiServer:
         version = sent.get("metadata", {}).get("resourceVersion")
         if version not in (None, known["metadata"]["resourceVersion"]):
             return status(409, "the object has been modified; please apply your changes to the latest version")
-        changed = merged(known, sent) if request.method == "PATCH" else sent
+        if "apply" in request.content_type:
+            before, self._applied[where] = self._applied.get(where, {}), sent
+            changed = merged(without(known, before, sent), sent)
+            if changed == known:
+                return web.json_response(known)
+        else:
+            changed = merged(known, sent) if request.method == "PATCH" else sent
         if where.subresource:
             changed = {**known, "status": changed.get("status")}
         elif "status" in known:
@@ -244,6 +253,17 @@ def merged(old: Any, patch: Any) -> Any:
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def without(obj: Any, before: Any, now: Any) -> Any:
+    """The object without the fields that were applied before and are not now."""
+    if not all(isinstance(each, dict) for each in (obj, before, now)):
+        return obj
+    return {
+        key: without(value, before.get(key), now.get(key))
+        for key, value in obj.items()
+        if key not in before or key in now
+    }
 
 
 def shown(obj: Json, *, slim: bool) -> Json:

@@ -18,9 +18,12 @@ from k8s.client import Json
 from k8s.configs import ConfigRef, is_tracked
 from k8s.informers import DELETED, Key, key_of
 from k8s.resources import Resource
+from k8s.scalers import copies
+from k8s.scalers.registry import SCALERS
+from k8s.targets.base import PRIMARY_SUFFIX
 from worker.settings import WorkerSettings
 from worker.temporal import WORKFLOW, workflow_id
-from worker.watches import Watches, configs_of, target_of
+from worker.watches import Watches, configs_of, scaler_of, target_of
 from workflows.observation import CanaryRef
 from workflows.state import Request
 
@@ -43,10 +46,13 @@ class Operator:
         self._seen: dict[Key, Hashable] = {}
         self._by_target: dict[tuple[Resource, Key], set[Key]] = {}
         self._by_config: dict[tuple[str, str, str], set[Key]] = {}
+        self._by_scaler: dict[tuple[str, str, str], set[Key]] = {}
         watches.canaries.on_change(self._on_canary)
         watches.targets.on_change(self._on_target)
         for kind, informer in watches.configs.items():
             informer.on_change(partial(self._on_config, kind))
+        for kind, informer in watches.scalers.items():
+            informer.on_change(partial(self._on_scaler, kind))
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -66,7 +72,7 @@ class Operator:
         key = key_of(canary)
         if change == DELETED:
             self._seen.pop(key, None)
-            for keys in (*self._by_target.values(), *self._by_config.values()):
+            for keys in (*self._by_target.values(), *self._by_config.values(), *self._by_scaler.values()):
                 keys.discard(key)
             self._queue_end(key, canary)
             return
@@ -90,12 +96,19 @@ class Operator:
         for key in self._by_config.get((kind, *key_of(obj)), ()):
             self._mark(key)
 
+    def _on_scaler(self, kind: str, _: str, scaler: Json) -> None:
+        for key in self._by_scaler.get((kind, *key_of(scaler)), ()):
+            self._mark(key)
+
     def _index(self, canary: Json) -> None:
         key, name, kind = key_of(canary), target_of(canary), self._watches.follow(canary)
         if kind is None:
             return
         for part in (name, kind.primary_name(name)):
             self._by_target.setdefault((kind.resource, (key[0], part)), set()).add(key)
+        if (scaler := scaler_of(canary)) and scaler[0] in self._watches.scalers:
+            for part in (scaler[1], f"{scaler[1]}{PRIMARY_SUFFIX}"):
+                self._by_scaler.setdefault((scaler[0], key[0], part), set()).add(key)
         for ref in configs_of(kind, self._watches.targets.of(kind.resource).get(key[0], name)):
             self._by_config.setdefault((ref.kind, key[0], ref.name), set()).add(key)
 
@@ -137,12 +150,25 @@ class Operator:
             return Sight(canary, None, None, None, {})
         seen = self._watches.targets.of(kind.resource)
         target, primary = seen.get(namespace, name), seen.get(namespace, kind.primary_name(name))
-        return Sight(canary, kind, target, primary, self._versions(namespace, configs_of(kind, target)))
+        versions = self._versions(namespace, configs_of(kind, target))
+        return Sight(canary, kind, target, primary, versions, *self._scalers(canary))
 
     def _versions(self, namespace: str, refs: list[ConfigRef]) -> Versions:
-        """ResourceVersions of the configs that the target refers to and that exist."""
+        """ResourceVersions of the configs that the target refers to and that exist; none when tracking is off."""
+        if not self._settings.enable_config_tracking:
+            return {}
         found = {ref.id: self._watches.configs[ref.kind].get(namespace, ref.name) for ref in refs}
         return {id_: obj["metadata"]["resourceVersion"] for id_, obj in found.items() if obj and is_tracked(obj)}
+
+    def _scalers(self, canary: Json) -> tuple[str | None, str | None]:
+        """What a copy of the target's autoscaler would be made of, and what the primary's was."""
+        kind, name = scaler_of(canary) or ("", "")
+        if not (informer := self._watches.scalers.get(kind)):
+            return None, None
+        namespace = canary["metadata"]["namespace"]
+        original = informer.get(namespace, name)
+        copy = informer.get(namespace, f"{name}{PRIMARY_SUFFIX}")
+        return copies.origin(SCALERS[kind], original) if original else None, copies.origin_of(copy)
 
     async def _signal(self, canary: CanaryRef, reason: str) -> None:
         """Signal-with-start, until Temporal takes it."""

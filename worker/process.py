@@ -44,7 +44,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
     meters, sdk = Meters(), Sdk.start()
     async with (
         Cluster.connect(settings.kubeconfig) as cluster,
-        Watches(cluster, settings.namespace) as watches,
+        Watches(cluster, settings.namespace, scalers=settings.sync_scalers) as watches,
         httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as http,
         serving_health(
             settings.host,
@@ -104,6 +104,9 @@ def defaults_of(settings: WorkerSettings) -> Defaults:
         minimum_interval_seconds=settings.minimum_interval_seconds,
         unreadable_limit=settings.unreadable_limit,
         drain_seconds=settings.drain_seconds,
+        include_label_prefix=settings.include_label_prefix,
+        enable_config_tracking=settings.enable_config_tracking,
+        sync_scalers=settings.sync_scalers,
         no_cross_namespace_refs=settings.no_cross_namespace_refs,
         chat=chat_of(settings.alerts),
         event_webhook=settings.alerts.event_webhook.get_secret_value(),

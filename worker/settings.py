@@ -106,8 +106,17 @@ class WorkerSettings(BaseSettings):
     """Rounds of unreadable checks in a row that mean rollback; 0: hold for as long as it takes."""
     drain_seconds: float = Field(default=1.0, ge=0, le=60)
     """Between the end of a canary's traffic and its scale-down: proxies hear of a route a little later."""
+    include_label_prefix: Annotated[tuple[str, ...], NoDecode] = ()
+    """Comma-separated; labels and annotations of the target with one of these prefixes are on the primary too.
+
+    `*`: all. The labels of the primary's own ConfigMaps and Secrets follow in the same way.
+    """
+    enable_config_tracking: bool = True
+    """Off: the primary shares the target's ConfigMaps and Secrets, and a change of theirs is no revision."""
+    sync_scalers: bool = False
+    """Whether the primary's autoscaler follows the target's at any time; else at a promotion and with the Canary."""
     no_cross_namespace_refs: bool = False
-    """Refuse Canaries that refer to AlertProviders in other namespaces."""
+    """Whether Canaries are kept from MetricTemplates, AlertProviders and Upstreams of other namespaces."""
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
     """Address of /healthz, /readyz and /metrics."""
     port: int = Field(default=8080, ge=1, le=65535)
@@ -116,16 +125,17 @@ class WorkerSettings(BaseSettings):
     temporal: TemporalSettings = Field(default_factory=TemporalSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
-    @field_validator("selector_labels", mode="before")
+    @field_validator("selector_labels", "include_label_prefix", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("selector_labels")
+    @field_validator("selector_labels", "include_label_prefix")
     @classmethod
-    def _name_something(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+    def _name_something(cls, labels: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not all(labels):
-            raise ValueError("write label keys with one comma between them, such as app,name")
+            what = "label keys" if info.field_name == "selector_labels" else "prefixes"
+            raise ValueError(f"write {what} with one comma between them, such as app,name")
         return labels
 
 

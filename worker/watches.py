@@ -9,6 +9,7 @@ from k8s.configs import ConfigRef, config_refs
 from k8s.informer_factory import InformerFactory
 from k8s.informers import Informer
 from k8s.resources import CANARIES, CONFIG_MAPS, SECRETS
+from k8s.scalers.registry import SCALERS
 from k8s.targets.base import Target, UnfitTarget
 from k8s.targets.registry import target_for
 
@@ -22,7 +23,8 @@ class Watches:
     Those of the targets' kinds begin with the first Canary that has such a target.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *, scalers: bool = False) -> None:
+        """Of the whole cluster when the namespace is empty; `scalers`: autoscalers are watched too."""
         scope = namespace or None
         self.canaries = Informer(cluster, CANARIES.path(scope))
         self.targets = InformerFactory(cluster, scope)
@@ -31,12 +33,15 @@ class Watches:
             "configmap": Informer(cluster, CONFIG_MAPS.path(scope), metadata_only=True),
             "secret": Informer(cluster, SECRETS.path(scope), metadata_only=True),
         }
+        self.scalers = {
+            kind: Informer(cluster, scaler.resource.path(scope)) for kind, scaler in SCALERS.items() if scalers
+        }
         self._running = AsyncExitStack()
 
     @property
     def all(self) -> list[Informer]:
         """Every informer but those of the targets."""
-        return [self.canaries, *self.configs.values()]
+        return [self.canaries, *self.configs.values(), *self.scalers.values()]
 
     async def __aenter__(self) -> Self:
         await self._running.enter_async_context(self.targets)
@@ -79,6 +84,12 @@ def kind_of(canary: Json) -> tuple[str, str]:
     """`apiVersion` and `kind` in `spec.targetRef`."""
     ref = _target_ref(canary)
     return str(ref.get("apiVersion") or ""), str(ref.get("kind") or "")
+
+
+def scaler_of(canary: Json) -> tuple[str, str] | None:
+    """Kind and name in `spec.autoscalerRef`."""
+    ref = (canary.get("spec") or {}).get("autoscalerRef")
+    return (str(ref.get("kind")), str(ref.get("name"))) if ref else None
 
 
 def configs_of(kind: Target, target: Json | None) -> list[ConfigRef]:

@@ -48,7 +48,7 @@ class Adopt:
 
 @dataclass(frozen=True)
 class Reconcile:
-    """At rest, but the Canary's spec (or a label of a config) changed since its objects were last written."""
+    """At rest, but the Canary's spec (or its autoscaler, or a label of a config) changed since it was last seen to."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ def decide(seen: Observation) -> Move:
     if seen.status.phase not in AT_REST or is_new(seen):
         return Restart(seen.revision) if may_have_traffic(seen.status) else RollOut(seen.revision)
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):
+        return Reconcile()
+    if not seen.scaler_is_current:
         return Reconcile()
     return Rest()
 

@@ -205,5 +205,7 @@ class Observation(Record):
     primary_found: bool = True
     primary_serving: bool = False
     """At least one pod of the primary is available."""
+    scaler_is_current: bool = True
+    """False: the primary's autoscaler is to follow that of the target, which changed."""
     primary_is_target: bool = False
     """The primary's template is the target's, names apart, and its configs are current."""

@@ -40,6 +40,15 @@ def terminated(canary: CanaryRef) -> str:
     return f"Terminated canary {canary}"
 
 
+def service_renamed(new: str, abandoned: list[str]) -> str:
+    """`spec.service.name` was another one; what it led to is left to whoever still calls it."""
+    old = min(abandoned, key=len).removesuffix("-primary").removesuffix("-canary")
+    return (
+        f"The service name changed to {new}, remove {old} objects to avoid routing conflicts: "
+        f"Service {', '.join(abandoned)}, and the route between them"
+    )
+
+
 # -- the rollout, in order ------------------------------------------------------------------------------------------
 
 

@@ -105,8 +105,13 @@ class Target(Protocol):
         """The template that the primary has; None when it has none yet."""
         ...
 
-    def primary_template(self, template: Json, selector: Selector, configs: dict[str, str]) -> Json:
-        """The template as the primary runs it; `configs` are the tracked ones, id to checksum."""
+    def primary_template(
+        self, template: Json, selector: Selector, configs: dict[str, str], target_name: str = ""
+    ) -> Json:
+        """The template as the primary runs it; `configs` are the tracked ones, id to checksum.
+
+        Anti-affinity may speak of the target by `target_name` too.
+        """
         ...
 
     def runs(self, running: Json, expected: Json) -> bool:
@@ -121,11 +126,8 @@ class Target(Protocol):
         """The manifest of a new object of that name that has `template`; without owner."""
         ...
 
-    def promoted(self, primary: Json, target: Json, template: Json, *, scale: bool = False) -> Json:
-        """The existing primary with the template and the settings of the target, for a PUT.
-
-        With `scale`, with as many pods too, at least one.
-        """
+    def promoted(self, primary: Json, target: Json, template: Json) -> Json:
+        """The existing primary with the template and the settings of the target, for a PUT; its scale stays."""
         ...
 
     def replicas(self, obj: Json) -> int:

@@ -21,13 +21,6 @@ class DeploymentTarget(PodTarget):
         manifest["spec"]["replicas"] = self.replicas(target) or 1
         return manifest
 
-    def promoted(self, primary: Json, target: Json, template: Json, *, scale: bool = False) -> Json:
-        """Its scale is left alone unless asked for."""
-        promoted = super().promoted(primary, target, template)
-        if scale:
-            promoted["spec"]["replicas"] = self.replicas(target) or 1
-        return promoted
-
     def replicas(self, obj: Json) -> int:
         """`spec.replicas`; absent means one."""
         return int(obj["spec"].get("replicas", 1))

@@ -67,7 +67,7 @@ class KnativeTarget(UnscaledTarget):
         """
         raise UnfitTarget(f"Knative service {name}.{target['metadata']['namespace']} is gone; create it again")
 
-    def promoted(self, primary: Json, target: Json, template: Json, *, scale: bool = False) -> Json:
+    def promoted(self, primary: Json, target: Json, template: Json) -> Json:
         """Only the annotation changes."""
         promoted = deepcopy(primary)
         annotations = promoted["metadata"].get("annotations") or {}

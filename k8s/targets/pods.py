@@ -64,9 +64,11 @@ class PodTarget:
         """`spec.template`."""
         return dict(primary["spec"]["template"])
 
-    def primary_template(self, template: Json, selector: Selector, configs: dict[str, str]) -> Json:
+    def primary_template(
+        self, template: Json, selector: Selector, configs: dict[str, str], target_name: str = ""
+    ) -> Json:
         """With the primary's label and its own copies of the configs."""
-        return primary_template(template, selector, configs)
+        return primary_template(template, selector, configs, target_name)
 
     def runs(self, running: Json, expected: Json) -> bool:
         """Marks apart, if another controller wrote it."""
@@ -92,7 +94,7 @@ class PodTarget:
         }
         return manifest
 
-    def promoted(self, primary: Json, target: Json, template: Json, *, scale: bool = False) -> Json:
+    def promoted(self, primary: Json, target: Json, template: Json) -> Json:
         """Exactly `template`, even where another manager owned fields of the former one."""
         promoted = deepcopy(primary)
         promoted["spec"] |= {**self._settings(target), "template": template}

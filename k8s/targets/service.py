@@ -80,7 +80,7 @@ class ServiceTarget(UnscaledTarget):
         manifest["spec"] = deepcopy(template)
         return manifest
 
-    def promoted(self, primary: Json, target: Json, template: Json, *, scale: bool = False) -> Json:
+    def promoted(self, primary: Json, target: Json, template: Json) -> Json:
         """At the address it has."""
         promoted = deepcopy(primary)
         addresses = {key: primary["spec"][key] for key in ADDRESSES if key in primary["spec"]}

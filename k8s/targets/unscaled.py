@@ -16,7 +16,9 @@ class UnscaledTarget:
         """None."""
         return NO_PODS
 
-    def primary_template(self, template: Json, selector: Selector, configs: dict[str, str]) -> Json:
+    def primary_template(
+        self, template: Json, selector: Selector, configs: dict[str, str], target_name: str = ""
+    ) -> Json:
         """The very same."""
         return template
 

@@ -1,11 +1,12 @@
 """The tracked configs of a template, and their copies."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from activities.bench import Bench
+from activities.bench import Bench, Defaults
 from activities.configs import MissingConfig, checksums, copy_configs, tracked_configs
 from k8s.errors import Unavailable
 from k8s.resources import CONFIG_MAPS, SECRETS
@@ -79,6 +80,94 @@ async def test_copies(api: ApiServer, bench: Bench) -> None:
     assert (copy["data"], copy["binaryData"]) == ({"a": "1"}, {"b": "AA=="})
     assert "labels" not in copy["metadata"]
     assert copy["metadata"]["ownerReferences"][0]["uid"] == "uid-canary"
+
+
+async def test_labels(api: ApiServer, bench: Bench) -> None:
+    """Those that pass the prefix filter follow the source; labels that others put on the copy stay."""
+    following = replace(bench, defaults=Defaults(include_label_prefix=("team/",)))
+    await api.put(SETTINGS, {"metadata": {"labels": {"team/name": "a", "app": "x"}}, "data": {}})
+    await copied(following)
+    assert read(api)["metadata"]["labels"] == {"team/name": "a"}
+    read(api)["metadata"]["labels"]["theirs"] = "x"
+    await api.put(SETTINGS, {"metadata": {"labels": {"team/size": "s"}}, "data": {}})
+    await copied(following)
+    assert read(api)["metadata"]["labels"] == {"team/size": "s", "theirs": "x"}
+
+
+async def test_shared_by_canaries(api: ApiServer, bench: Bench) -> None:
+    """Each is an owner, so the copy stays until the last one is gone; the latest to come controls it."""
+    await api.put(SETTINGS, {"data": {"a": "1"}})
+    await copied(bench)
+    other = bench.subject(a_canary(metadata={"name": "other", "uid": "uid-other"}))
+    await copy_configs(bench, other, await found(bench, REQUIRED))
+    owners = [(owner["uid"], owner["controller"]) for owner in read(api)["metadata"]["ownerReferences"]]
+    assert owners == [("uid-canary", False), ("uid-other", True)]
+    version = api.version
+    await copied(bench)
+    assert api.version == version
+
+
+async def test_immutable(api: ApiServer, bench: Bench) -> None:
+    """The copy is immutable too, and makes way for the next one when the source was made anew."""
+    refused = refuse_changes(api)
+    await api.put(SETTINGS, {"data": {"a": "1"}, "immutable": True})
+    await copied(bench)
+    assert read(api)["immutable"] is True
+    await api.put(SETTINGS, {"data": {"a": "2"}, "immutable": True})
+    await copied(bench)
+    assert read(api)["data"] == {"a": "2"}
+    assert read(api)["metadata"]["ownerReferences"][0]["uid"] == "uid-canary"
+    await api.put(SETTINGS, {"data": {"a": "2"}})
+    await copied(bench)
+    assert "immutable" not in read(api)
+    assert refused == []
+
+
+async def test_type_that_changed(api: ApiServer, bench: Bench) -> None:
+    """The type of a Secret cannot be changed either."""
+    key, template = SECRETS.path("test", "key"), a_template_with({"secretRef": {"name": "key"}})
+    await api.put(key, {"type": "Opaque", "data": {"k": "AA=="}})
+    await copied(bench, template)
+    uid = read(api, SECRETS.path("test", "key-primary"))["metadata"]["uid"]
+    await api.put(key, {"type": "kubernetes.io/tls", "data": {"k": "AA=="}})
+    await copied(bench, template)
+    copy = read(api, SECRETS.path("test", "key-primary"))
+    assert copy["type"] == "kubernetes.io/tls"
+    assert copy["metadata"]["uid"] != uid
+
+
+async def test_tracking_off(api: ApiServer, bench: Bench) -> None:
+    """Nothing is read, so nothing is copied or rewritten."""
+    off = replace(bench, defaults=Defaults(enable_config_tracking=False))
+    await api.put(SETTINGS, {"data": {"a": "1"}})
+    await copied(off)
+    assert await found(off, REQUIRED) == {}
+    assert api.requests == []
+
+
+def refuse_changes(api: ApiServer) -> list[str]:
+    """Be as strict about immutable configs as the real API server; what was refused is kept."""
+    refused: list[str] = []
+
+    async def judge(request: web.Request) -> web.Response | None:
+        known = api.read(request.path) if request.method == "PUT" else None
+        if not (known and known.get("immutable")):
+            return None
+        sent = await request.json()
+        if all(sent.get(field) == known.get(field) for field in ("data", "binaryData", "immutable")):
+            return None
+        refused.append(request.path)
+        return status(422, "field is immutable when `immutable` is set")
+
+    api.intercepts.append(judge)
+    return refused
+
+
+def read(api: ApiServer, path: str = COPY) -> Json:
+    """A copy as it is now."""
+    copy = api.read(path)
+    assert copy
+    return copy
 
 
 async def test_type_of_secrets(api: ApiServer, bench: Bench) -> None:

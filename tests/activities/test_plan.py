@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activities.bench import Defaults
-from activities.plan import UnfitAnalysis, caveats, interval_seconds, plan_of
+from activities.plan import UnfitAnalysis, interval_seconds, plan_of
 from tests.objects import a_model, an_analysis
 from workflows.observation import Gate, Strategy
 
@@ -135,15 +135,6 @@ def test_approvals() -> None:
     plan = plan_of(a_model(analysis=an_analysis(**asked)), DEFAULTS)
     assert (plan.approvals, plan.approval_seconds, plan.approval_by_default) == ((Gate.ROLLOUT,), 1800, True)
     assert not plan_of(a_model(), DEFAULTS).approval_by_default
-
-
-def test_ignored_service_fields() -> None:
-    """What the spec asks of the Services, and does not get yet, is named too."""
-    canary = a_model(service={"port": 9898, "portDiscovery": True, "unmanagedMetadata": {"labels": ["team"]}})
-    assert caveats(canary) == (
-        "spec.service.portDiscovery: not supported yet, it is left out",
-        "spec.service.unmanagedMetadata: not supported yet, it is left out",
-    )
 
 
 def test_workers_limit() -> None:

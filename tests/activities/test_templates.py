@@ -1,6 +1,7 @@
 """MetricTemplates: what a query may say, and whom it is asked with which credentials."""
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.bench import Bench
+from activities.bench import Bench, Defaults
 from activities.templates import (
     UnfitCredentials,
     UnknownVariable,
@@ -181,6 +182,16 @@ async def test_unverified(api: ApiServer, bench: Bench, tls_receiver: str) -> No
 
 
 # -- what is wrong with the template, in full -------------------------------------------------------------------------
+
+
+async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
+    """Where references to other namespaces are blocked, an edit in the middle of a rollout does not get round that."""
+    blocking = replace(bench, defaults=Defaults(no_cross_namespace_refs=True))
+    metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "other"}})
+    answer = await ask_template(blocking, bench.subject(a_canary()), metric)
+    assert isinstance(answer, Unreadable)
+    assert answer.sentence == "Metric template errors.other error: cross-namespace references are blocked"
+    assert api.requests == []
 
 
 async def test_missing_template(bench: Bench) -> None:

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from k8s.client import Json
 from k8s.models.loading import load_canary
+from k8s.ports import service_ports
 from k8s.resources import CANARIES, HTTP_ROUTES_V1
 from k8s.routers.base import Split
 from k8s.routers.gatewayapi.router import GatewayApiRouter
-from k8s.services import ensure_apex_service, ensure_side_services
+from k8s.services import Lead, ensure_apex_service, ensure_side_services
 from k8s.targets.base import Selector
 from playground.stage import Stage
 from tests.integration.scenario import IMAGE, NAME, Scene, a_scene, podinfo_of, renamed, unchecked
@@ -86,9 +87,10 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
         canary["spec"]["suspend"] = True
         canary["spec"]["service"]["gatewayRefs"] = [{"group": "", "kind": "Service", "name": NAME, "port": 9898}]
         raw = await scene.cluster.create(CANARIES.path(NAMESPACE), canary)
-        selector = Selector("app", NAME)
-        await ensure_side_services(scene.cluster, load_canary(raw), raw, selector)
-        await ensure_apex_service(scene.cluster, load_canary(raw), raw, selector)
+        model = load_canary(raw)
+        lead = Lead(Selector("app", NAME), service_ports(model, target["spec"]["template"]))
+        await ensure_side_services(scene.cluster, model, raw, lead)
+        await ensure_apex_service(scene.cluster, model, raw, lead)
         await scene.kubectl("wait", "--for=condition=available", f"deployment/{NAME}", f"deployment/{NAME}-primary")
         users = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
         yield Rig(scene, users, raw)

@@ -66,6 +66,10 @@ NEW_TEMPLATE = a_deployment(template=a_template(image="podinfo:2"))
         (a_sight(versions={}), "configmap/settings changed"),
         (a_sight(versions={"secret/b": "1", "secret/a": "1"}), "configmap/settings, secret/a, secret/b changed"),
         (a_sight(status={"configVersions": None}, versions={}), ""),
+        (a_sight(scaler="a", scaler_copy="a"), ""),
+        (a_sight(scaler="a", scaler_copy="b"), "the target's autoscaler changed"),
+        (a_sight(scaler="a"), "the target's autoscaler changed"),
+        (a_sight(scaler_copy="a"), ""),
         (a_sight(metadata=DELETING | {"finalizers": ["finalizer.flagger.app"]}), "the canary is being deleted"),
         (a_sight(metadata=DELETING | {"finalizers": ["other"]}), ""),
         (a_sight(metadata=DELETING, status={"phase": "Progressing"}), ""),
@@ -87,8 +91,13 @@ def test_wants_run(sight: Sight, reason: str) -> None:
         a_sight(metadata=DELETING),
         a_sight(versions={"configmap/settings": "6"}),
         a_sight(versions={}),
+        a_sight(scaler="a"),
+        a_sight(scaler_copy="a"),
     ],
-    ids=["template", "no target", "no primary", "spec", "another canary", "deletion", "config", "config gone"],
+    ids=[
+        *("template", "no target", "no primary", "spec", "another canary", "deletion", "config", "config gone"),
+        *("autoscaler", "primary's autoscaler"),
+    ],
 )
 def test_reasons_to_look_again(other: Sight) -> None:
     """Each has another fingerprint."""

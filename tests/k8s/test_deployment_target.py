@@ -118,13 +118,6 @@ def test_primary_of_an_idle_target() -> None:
     assert primary["spec"]["replicas"] == 1
 
 
-@pytest.mark.parametrize(("asked", "replicas"), [(0, 1), (3, 3)])
-def test_promoted_with_its_scale(asked: int, replicas: int) -> None:
-    """As many pods as the target has, at least one: nobody else would scale it."""
-    promoted = KIND.promoted(a_deployment(replicas=7), a_deployment(replicas=asked), a_template(), scale=True)
-    assert promoted["spec"]["replicas"] == replicas
-
-
 def test_promoted() -> None:
     """Template and settings become the target's; scale, selector and metadata stay; the given one is not changed."""
     primary = a_deployment("podinfo-primary", replicas=7, minReadySeconds=1)

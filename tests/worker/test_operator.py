@@ -1,6 +1,8 @@
 """A change in the cluster becomes one signal, and what is no change becomes none."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import cast
 
@@ -9,6 +11,8 @@ from temporalio.client import Client
 
 from k8s.client import Cluster
 from k8s.resources import CANARIES, CONFIG_MAPS
+from k8s.scalers import copies
+from k8s.scalers.registry import SCALERS
 from tests.api_server import ApiServer
 from tests.objects import a_canary
 from tests.worker.canaries import (
@@ -156,6 +160,61 @@ async def test_one_namespace(api: ApiServer, cluster: Cluster, temporal: Tempora
         assert all("/namespaces/test/" in path for path in api.asked("GET"))
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def an_operator(
+    cluster: Cluster, temporal: Temporal, monkeypatch: pytest.MonkeyPatch, **variables: str
+) -> AsyncIterator[None]:
+    """One whose environment says something else than the defaults."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = WorkerSettings()
+    async with Watches(cluster, "", scalers=settings.sync_scalers) as watches:
+        task = asyncio.create_task(Operator(cast("Client", temporal), watches, settings).run())
+        await watches.synced()
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_configs_that_are_not_tracked(
+    api: ApiServer, cluster: Cluster, temporal: Temporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With tracking off their versions are no part of the status, and a change is no reason for anything."""
+    await at_rest(api)
+    canary = cast("Json", api.read(CANARY))
+    await api.put(CANARY, canary | {"status": {**canary["status"], "configVersions": {}}})
+    async with an_operator(cluster, temporal, monkeypatch, SERINUS_ENABLE_CONFIG_TRACKING="false"):
+        await api.put(SETTINGS, {"data": {"color": "green"}})
+        await released(api)
+        assert await temporal.next() == Signal(PODINFO, "the target has a new revision", starts=True)
+
+
+@pytest.mark.parametrize("kind", SCALERS)
+async def test_autoscaler(
+    api: ApiServer, cluster: Cluster, temporal: Temporal, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Where it was opted in, a changed autoscaler of the target is a reason, and one that was followed is none."""
+    await at_rest(api)
+    scaler = SCALERS[kind]
+    ref = {"apiVersion": scaler.resource.api_version, "kind": kind, "name": "podinfo"}
+    canary, path = cast("Json", api.read(CANARY)), scaler.resource.path("test", "podinfo")
+    status = {**canary["status"], "observedGeneration": 2}
+    await api.put(CANARY, canary | {"spec": {**canary["spec"], "autoscalerRef": ref}, "status": status})
+    spec = {"scaleTargetRef": {"name": "podinfo"}}
+    followed = {copies.COPIED_FROM: copies.origin(scaler, await api.put(path, {"spec": spec}))}
+    await api.put(f"{path}-primary", {"metadata": {"annotations": followed}, "spec": spec})
+    async with an_operator(cluster, temporal, monkeypatch, SERINUS_SYNC_SCALERS="true"):
+        await api.put(path, {"spec": spec, "status": {"conditions": []}})
+        await api.put(path, {"spec": spec | {scaler.bounds.most: 9}})
+        assert await temporal.next() == Signal(PODINFO, "the target's autoscaler changed", starts=True)
+
+
+@pytest.mark.usefixtures("watching")
+async def test_autoscalers_are_not_watched(api: ApiServer) -> None:
+    """Unless it was opted in: they change all the time."""
+    assert not [path for path in api.asked("GET") if "scale" in path]
 
 
 @pytest.mark.usefixtures("watching")

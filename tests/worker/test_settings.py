@@ -18,6 +18,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.metrics_server == "http://prometheus:9090"
     assert settings.selector_labels == ("app", "name", "app.kubernetes.io/name")
     assert (settings.minimum_interval_seconds, settings.unreadable_limit) == (10, 0)
+    assert (settings.include_label_prefix, settings.enable_config_tracking) == ((), True)
+    assert (settings.sync_scalers, settings.no_cross_namespace_refs) == (False, False)
     assert (settings.temporal.task_queue, settings.temporal.search_attributes) == ("serinus", True)
 
 
@@ -31,11 +33,14 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "SERINUS_SELECTOR_LABELS": "team, app",
         "SERINUS_MINIMUM_INTERVAL_SECONDS": "0.5",
         "SERINUS_UNREADABLE_LIMIT": "3",
+        "SERINUS_INCLUDE_LABEL_PREFIX": "team/, app.kubernetes.io/",
+        "SERINUS_ENABLE_CONFIG_TRACKING": "false",
+        "SERINUS_SYNC_SCALERS": "true",
+        "SERINUS_NO_CROSS_NAMESPACE_REFS": "true",
         "SERINUS_PORT": "9000",
         "SERINUS_TASK_QUEUE": "blue",
         "SERINUS_SEARCH_ATTRIBUTES": "false",
         "SERINUS_LOG_LEVEL": "debug",
-        "SERINUS_NO_CROSS_NAMESPACE_REFS": "true",
         "SERINUS_CLUSTER_NAME": "blue",
     }
     for variable, value in values.items():
@@ -45,6 +50,9 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.namespace, settings.mesh_provider) == ("test", "gatewayapi:v1beta1")
     assert (settings.metrics_server, settings.port) == ("http://mimir", 9000)
     assert settings.selector_labels == ("team", "app")
+    assert settings.include_label_prefix == ("team/", "app.kubernetes.io/")
+    assert (settings.enable_config_tracking, settings.sync_scalers) == (False, True)
+    assert settings.no_cross_namespace_refs
     assert (settings.minimum_interval_seconds, settings.unreadable_limit) == (0.5, 3)
     assert (settings.temporal.task_queue, settings.temporal.search_attributes) == ("blue", False)
     assert settings.logs.log_level == "debug"
@@ -73,6 +81,7 @@ def test_empty_is_unset(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
         ("SERINUS_LOG_LEVEL", "loud", "input should be 'debug', 'info', 'warning' or 'error'"),
         ("SERINUS_SEARCH_ATTRIBUTES", "perhaps", "input should be a valid boolean"),
         ("SERINUS_SELECTOR_LABELS", "app,,name", "write label keys with one comma between them, such as app,name"),
+        ("SERINUS_INCLUDE_LABEL_PREFIX", "team/,", "write prefixes with one comma between them, such as app,name"),
     ],
 )
 def test_wrong(monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str) -> None:

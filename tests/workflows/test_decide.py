@@ -151,6 +151,12 @@ def another(phase: Phase, **changes: Any) -> Status:
         pytest.param(an_observation(status=another(Phase.INITIALIZING)), Bootstrap(), id="another's cut short"),
         pytest.param(an_observation(generation=2), Reconcile(), id="spec edited at rest"),
         pytest.param(an_observation(config_versions={"secret/a": "9"}), Reconcile(), id="a config's label edited"),
+        pytest.param(an_observation(scaler_is_current=False), Reconcile(), id="the autoscaler changed"),
+        pytest.param(
+            an_observation(scaler_is_current=False, revision=NEW),
+            RollOut(NEW),
+            id="a release brings the autoscaler along",
+        ),
     ],
 )
 def test_move(seen: Observation, move: Move) -> None:
