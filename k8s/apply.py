@@ -68,7 +68,7 @@ def with_owner(owners: list[Json], canary: Json) -> list[Json]:
 
     The cluster keeps the object until the last of its owners is gone.
     """
-    if any(owner["uid"] == canary["metadata"]["uid"] for owner in owners):
+    if any(owner.get("uid") == canary["metadata"]["uid"] for owner in owners):
         return owners
     return [*({**owner, "controller": False} for owner in owners), owner_of(canary)]
 

@@ -8,6 +8,7 @@ import pytest
 import activities.bootstrap
 from activities.bench import Bench
 from activities.observe import Observe
+from activities.report import Reporter
 from k8s.resources import (
     AUTOSCALERS,
     CANARIES,
@@ -190,6 +191,6 @@ async def test_cut_short(api: ApiServer, bench: Bench) -> None:
     before = deepcopy(api.objects[Where.of(PRIMARY)])
 
     assert isinstance(await move_of(bench), Bootstrap)
-    await activities.bootstrap.Bootstrap(bench).create_primary(PODINFO)
+    await activities.bootstrap.Bootstrap(bench, Reporter(bench)).create_primary(PODINFO)
 
     assert api.objects[Where.of(PRIMARY)] == before
