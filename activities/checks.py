@@ -8,13 +8,14 @@ from collections.abc import Awaitable
 from temporalio import activity
 
 from activities.bench import Bench, Subject
+from activities.gotemplate import TemplateError
 from activities.heartbeat import heartbeating
 from activities.hooks import ask, payload_of
 from activities.plan import UnfitAnalysis, interval_seconds, plan_of
 from activities.providers.prometheus import Prometheus
 from activities.queries import DURATION, SUCCESS_RATE, builtin_query
 from activities.readiness import threshold_of
-from activities.templates import UnknownVariable, ask_template, render, variables_of
+from activities.templates import ask_template, prometheus_of, render, variables_of, window_seconds
 from k8s import readiness
 from k8s.client import Json
 from k8s.models.analysis import Metric
@@ -23,7 +24,6 @@ from workflows.effects import Activity, Examination, Findings, Role
 from workflows.observation import Phase, Plan
 from workflows.verdict import Answer, Check, NoData, Objected, Passed, Question, Unreadable
 
-DEFAULT_WINDOW_SECONDS = 60.0
 NO_TRAFFIC_HINT = (
     "no values found; send requests to {service}.{namespace}:{port} (a rollout webhook with a load test does), "
     "and see that the pods are meshed and scraped"
@@ -98,10 +98,8 @@ class Examine:
 
     async def _answer(self, subject: Subject, target: Json, metric: Metric, elapsed: float) -> Answer:
         if metric.template_ref:
-            return await ask_template(self._bench, subject, metric)
-        prometheus = Prometheus(
-            self._bench.http, subject.canary.spec.metrics_server or self._bench.defaults.metrics_server
-        )
+            return await ask_template(self._bench, subject, metric.template_ref, metric)
+        prometheus = prometheus_of(self._bench, subject)
         if metric.name in {SUCCESS_RATE, DURATION}:
             window = window_of(metric, elapsed)
             query = builtin_query(metric.name, subject.provider, subject.canary, target, window)
@@ -116,7 +114,7 @@ class Examine:
     async def _inline(self, subject: Subject, prometheus: Prometheus, metric: Metric) -> Answer:
         try:
             return await prometheus.query(render(metric.query or "", variables_of(subject, metric)))
-        except UnknownVariable as problem:
+        except TemplateError as problem:
             return Unreadable(
                 detail=str(problem), sentence=f"Prometheus query failed for {metric.name}: render error: {problem}"
             )
@@ -154,8 +152,7 @@ def window_of(metric: Metric, elapsed: float) -> str:
 
     A canary is not to be judged by the requests that its predecessor failed a moment ago.
     """
-    interval = metric.interval.total_seconds() if metric.interval else DEFAULT_WINDOW_SECONDS
-    return f"{max(1, math.ceil(min(interval, elapsed)))}s"
+    return f"{max(1, math.ceil(min(window_seconds(metric), elapsed)))}s"
 
 
 def hint(subject: Subject) -> str:

@@ -10,6 +10,7 @@ from activities.checks import Examine
 from activities.finalize import Finalize
 from activities.hooks import CallHook
 from activities.observe import Observe
+from activities.probe import Probe
 from activities.promote import Promote
 from activities.publish import Publish
 from activities.readiness import AwaitReady
@@ -38,4 +39,5 @@ def activities(bench: Bench) -> list[Callable[..., Any]]:
         finalize.release,
         AlertChat(bench).alert,
         Publish(bench).publish,
+        Probe(bench).probe,
     ]

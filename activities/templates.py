@@ -1,19 +1,24 @@
 """MetricTemplates: a query with the canary's names in it, asked of the provider that the template names."""
 
-import base64
-import re
+from dataclasses import replace
+from typing import Any
 
 from activities.bench import Bench, Subject
+from activities.gotemplate import Template, TemplateError
+from activities.providers.base import DEFAULT_WINDOW_SECONDS, Provider, Source
+from activities.providers.errors import UnfitProvider, UnfitSecret
 from activities.providers.prometheus import Prometheus
+from activities.providers.registry import provider_for
+from activities.providers.secret import Secret
 from k8s.errors import ClusterError
 from k8s.models.analysis import Metric
+from k8s.models.common import NamespacedRef
 from k8s.models.errors import InvalidObject
 from k8s.models.loading import load_metric_template
-from k8s.models.metric_template import MetricTemplate
+from k8s.models.metric_template import VARIABLES, MetricTemplate
 from k8s.resources import METRIC_TEMPLATES, SECRETS
 from workflows.verdict import Answer, Unreadable
 
-VARIABLE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 DEFAULT_INTERVAL = "1m"
 
 
@@ -21,21 +26,19 @@ class UnfitTemplate(Exception):
     """The template cannot be asked; the text is the event."""
 
 
-async def ask_template(bench: Bench, subject: Subject, metric: Metric) -> Answer:
+async def ask_template(bench: Bench, subject: Subject, ref: NamespacedRef, metric: Metric) -> Answer:
     """Load, render, ask. What is wrong with a template says nothing about the release, and is told in full."""
     try:
-        template = await _load(bench, subject, metric)
-        provider = await _provider(bench, template)
+        template = await load_template(bench, subject, ref)
+        provider = await template_provider(bench, template, metric)
         query = _query(template, variables_of(subject, metric))
     except UnfitTemplate as problem:
         return Unreadable(detail=str(problem), sentence=str(problem))
     return await provider.query(query)
 
 
-async def _load(bench: Bench, subject: Subject, metric: Metric) -> MetricTemplate:
-    ref = metric.template_ref
-    if ref is None:
-        raise UnfitTemplate(f"metric {metric.name} has no templateRef")
+async def load_template(bench: Bench, subject: Subject, ref: NamespacedRef) -> MetricTemplate:
+    """The template in the reference's namespace, or else the Canary's; raises UnfitTemplate."""
     namespace = ref.namespace or subject.namespace
     if bench.defaults.no_cross_namespace_refs and namespace != subject.namespace:
         raise UnfitTemplate(f"Metric template {ref.name}.{namespace} error: cross-namespace references are blocked")
@@ -45,10 +48,10 @@ async def _load(bench: Bench, subject: Subject, metric: Metric) -> MetricTemplat
         raise UnfitTemplate(f"Metric template {ref.name}.{namespace} error: {error}") from error
 
 
-def _query(template: MetricTemplate, variables: dict[str, str]) -> str:
+def _query(template: MetricTemplate, variables: dict[str, Any]) -> str:
     try:
         return render(template.spec.query, variables)
-    except UnknownVariable as error:
+    except TemplateError as error:
         raise UnfitTemplate(f"Metric template {where_is(template)} query render error: {error}") from error
 
 
@@ -57,69 +60,55 @@ def where_is(template: MetricTemplate) -> str:
     return f"{template.metadata.name}.{template.metadata.namespace}"
 
 
-async def _provider(bench: Bench, template: MetricTemplate) -> Prometheus:
-    where, provider = where_is(template), template.spec.provider
-    if provider.type != "prometheus":
-        raise UnfitTemplate(
-            f"Metric template {where} provider {provider.type} error: not supported yet; use type prometheus"
-        )
-    headers = {key: ",".join(values) for key, values in (provider.headers or {}).items()}
-    secret = await _secret(bench, template, where)
-    if "token" in secret:
-        headers["Authorization"] = f"Bearer {secret['token']}"
-    return Prometheus(
-        bench.http,
-        provider.address or bench.defaults.metrics_server,
-        headers,
-        (secret["username"], secret["password"]) if "username" in secret else None,
-        provider.insecure_skip_verify,
+async def template_provider(bench: Bench, template: MetricTemplate, metric: Metric) -> Provider:
+    """The template's provider with its credentials, for the metric's window; raises UnfitTemplate."""
+    where, spec = where_is(template), template.spec.provider
+    source = Source(
+        http=bench.http,
+        cluster=bench.cluster,
+        address=spec.address or (bench.defaults.metrics_server if spec.type == "prometheus" else ""),
+        window_seconds=window_seconds(metric),
+        region=spec.region or "",
+        headers={key: ",".join(values) for key, values in spec.headers.items()},
+        insecure=spec.insecure_skip_verify,
     )
+    try:
+        return provider_for(spec.type, replace(source, secret=await _secret(bench, template)))
+    except UnfitSecret as error:
+        raise UnfitTemplate(f"Metric template {where} {error}") from error
+    except UnfitProvider as error:
+        raise UnfitTemplate(f"Metric template {where} provider {spec.type} error: {error}") from error
 
 
-async def _secret(bench: Bench, template: MetricTemplate, where: str) -> dict[str, str]:
-    """The token, or else username and password; read here and forgotten here."""
+async def _secret(bench: Bench, template: MetricTemplate) -> Secret:
+    """Read here, beside the template, and forgotten here; raises UnfitSecret."""
     ref = template.spec.provider.secret_ref
     if ref is None:
-        return {}
+        return Secret()
     try:
         secret = await bench.cluster.get(SECRETS.path(template.metadata.namespace, ref.name))
-        return credentials(secret.get("data") or {})
-    except (ClusterError, UnfitCredentials) as error:
-        raise UnfitTemplate(f"Metric template {where} secret {ref.name} error: {error}") from error
+    except ClusterError as error:
+        raise UnfitSecret(f"secret {ref.name} error: {error}") from error
+    return Secret(ref.name, secret.get("data") or {})
 
 
-class UnfitCredentials(Exception):
-    """A Secret does not hold what the provider needs; the text names keys, never values."""
+def prometheus_of(bench: Bench, subject: Subject) -> Prometheus:
+    """The server of built-in checks and inline queries: the Canary's own, or else the worker's."""
+    address = subject.canary.spec.metrics_server or bench.defaults.metrics_server
+    return Prometheus(Source(bench.http, bench.cluster, address))
 
 
-def credentials(data: dict[str, str]) -> dict[str, str]:
-    """`token`, or `username` and `password`, decoded; a line's end that crept in with the encoding is taken off.
-
-    Raises:
-        UnfitCredentials: a key is missing, or its value cannot stand in a header.
-    """
-    wanted = ("token",) if "token" in data else ("username", "password")
-    if missing := [key for key in wanted if key not in data]:
-        raise UnfitCredentials(f"key {' and '.join(missing)} not found; write token, or username and password")
-    return {key: _printable(key, data[key]) for key in wanted}
+def window_seconds(metric: Metric) -> float:
+    """How far the metric looks back: its interval, or one minute."""
+    return metric.interval.total_seconds() if metric.interval else DEFAULT_WINDOW_SECONDS
 
 
-def _printable(key: str, encoded: str) -> str:
-    try:
-        value = base64.b64decode(encoded).decode().strip()
-    except ValueError:
-        value = ""
-    if not value or not value.isprintable() or (key == "token" and not value.isascii()):
-        raise UnfitCredentials(f"key {key} must be {'ASCII' if key == 'token' else 'UTF-8'} text on one line")
-    return value
-
-
-def variables_of(subject: Subject, metric: Metric) -> dict[str, str]:
-    """What a query may refer to (Flagger's template functions)."""
+def variables_of(subject: Subject, metric: Metric) -> dict[str, Any]:
+    """What a query may refer to; `VARIABLES` names them all."""
     canary = subject.canary
     ingress, route = canary.spec.ingress_ref, canary.spec.route_ref
     interval = metric.interval
-    names = {
+    return {
         "name": canary.name,
         "namespace": canary.namespace,
         "target": canary.target_name,
@@ -127,26 +116,19 @@ def variables_of(subject: Subject, metric: Metric) -> dict[str, str]:
         "ingress": ingress.name if ingress else canary.target_name,
         "route": route.name if route else canary.target_name,
         "interval": str(interval) if interval else DEFAULT_INTERVAL,
+        "variables": dict(metric.template_variables),
     }
-    return names | {f"variables.{key}": value for key, value in (metric.template_variables or {}).items()}
 
 
-class UnknownVariable(Exception):
-    """A query names what does not exist; the text names what does."""
+def render(query: str, variables: dict[str, Any]) -> str:
+    """Put the values in; raises TemplateError, whose text names the construct and what there is."""
+    return Template(query, VARIABLES).render(variables)
 
 
-def render(query: str, variables: dict[str, str]) -> str:
-    """Put the values in.
-
-    Raises:
-        UnknownVariable: the query names a variable that does not exist, or wants more than variables.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in variables:
-            known = ", ".join(sorted(variables))
-            raise UnknownVariable(f"{{{{ {name} }}}} is not one of {known}")
-        return variables[name]
-
-    return VARIABLE.sub(value, query)
+def template_problem(query: str) -> str:
+    """What is wrong with a query whatever it is rendered with (syntax, unknown names); empty when nothing is."""
+    try:
+        Template(query, VARIABLES)
+    except TemplateError as error:
+        return str(error)
+    return ""

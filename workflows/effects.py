@@ -218,6 +218,13 @@ class Publication(Record):
     happenings: tuple[Happening, ...]
 
 
+class Probed(Record):
+    """Which metric providers cannot be asked; empty: all can."""
+
+    problems: tuple[str, ...] = ()
+    """One clause each, naming the provider and why."""
+
+
 # -- how long, how often --------------------------------------------------------------------------------------------
 
 QUICK = timedelta(seconds=10)
@@ -268,6 +275,7 @@ class Activity(StrEnum):
     RELEASE = "release"
     ALERT = "alert"
     PUBLISH = "publish"
+    PROBE = "probe"
 
 
 async def observe(canary: CanaryRef) -> Observation:
@@ -332,6 +340,20 @@ async def examine(examination: Examination, weight: int) -> Findings:
         summary=f"checks at weight {weight}",
     )
     return findings
+
+
+async def probe(canary: CanaryRef) -> Probed:
+    """See whether the metric providers of the Canary's checks can be asked; each bounds itself."""
+    probed: Probed = await workflow.execute_activity(
+        Activity.PROBE,
+        canary,
+        result_type=Probed,
+        start_to_close_timeout=ASKING,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_IT_WORKS,
+        summary="probe the metric providers",
+    )
+    return probed
 
 
 async def route(order: Route) -> None:

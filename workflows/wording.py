@@ -4,6 +4,8 @@ The texts are those of Flagger's events, which dashboards and scripts know. Wher
 beside it.
 """
 
+from collections.abc import Sequence
+
 from workflows.observation import CanaryRef, Gate, Names, Phase
 from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, judge, measured
 
@@ -18,6 +20,16 @@ def initialized(canary: CanaryRef) -> str:
 def taken_over(names: Names, phase: Phase) -> str:
     """Another controller left this canary at rest."""
     return f"Taken over from another controller: {names.target}.{names.namespace} stays {phase}, nothing is rolled out"
+
+
+def providers_available() -> str:
+    """Everything that checks will be read from can be asked."""
+    return "all the metrics providers are available!"
+
+
+def providers_unavailable(problems: Sequence[str]) -> str:
+    """Some cannot be; bootstrap goes on."""
+    return f"Error checking metric providers: {'; '.join(problems)}"
 
 
 def primary_not_ready(names: Names, why: str) -> str:

@@ -1,11 +1,29 @@
 """The MetricTemplate: a query with placeholders, and the provider that answers it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from k8s.models.canary import Metadata
-from k8s.models.common import API_VERSION, ApiModel, SecretRef
+from k8s.models.common import API_VERSION, ApiModel, SecretRef, cel, rules
+
+VARIABLES: Final = ("name", "namespace", "target", "service", "ingress", "route", "interval", "variables")
+"""What a query may call without arguments; `variables` is a map."""
+LONGEST_QUERY: Final = 16_384
+"""Characters; the API server wants a bound to price the rules."""
+ACTION: Final = r"\{\{(-\s)?\s*%s\s*(\s-)?\}\}"
+NAMED: Final = ACTION % r"[A-Za-z_]\w*(\.\w+)*"
+KNOWN: Final = ACTION % rf"({'|'.join(VARIABLES)}|variables(\.\w+)+|end|else|true|false|print|println|urlquery)"
+QUERY_RULES: Final = rules(
+    cel(
+        "self.lastIndexOf('{{') <= self.lastIndexOf('}}')",
+        "write }} after the last {{; PromQL's own braces are single",
+    ),
+    cel(
+        f"self.findAll(r'{NAMED}').size() == self.findAll(r'{KNOWN}').size()",
+        f"between {{{{ and }}}} write one of {', '.join(VARIABLES[:-1])}, or variables.<key of templateVariables>",
+    ),
+)
 
 ProviderType = Literal[
     "prometheus",
@@ -36,7 +54,7 @@ class MetricProvider(ApiModel):
     region: str | None = None
     """The region (cloudwatch)."""
     insecure_skip_verify: bool = False
-    """Skips the verification of the provider's certificate (prometheus, graphite, externalmetrics)."""
+    """Skips the verification of the provider's certificate."""
 
 
 class MetricTemplateSpec(ApiModel):
@@ -44,7 +62,7 @@ class MetricTemplateSpec(ApiModel):
 
     provider: MetricProvider
     """Where the number comes from."""
-    query: Annotated[str, Field(min_length=1)]
+    query: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY, json_schema_extra=QUERY_RULES)]
     """The query, with placeholders such as {{ target }}, {{ namespace }} and {{ interval }}."""
 
 

@@ -6,19 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from activities.bench import Bench, Defaults
 from activities.templates import (
-    UnfitCredentials,
-    UnknownVariable,
     ask_template,
-    credentials,
-    render,
+    template_problem,
     variables_of,
 )
 from k8s.models.analysis import Metric
+from k8s.models.common import NamespacedRef
+from k8s.models.metric_template import VARIABLES
 from k8s.resources import METRIC_TEMPLATES, SECRETS
 from tests.activities.conftest import Outside
 from tests.api_server import ApiServer, status
@@ -30,6 +27,12 @@ PATH = METRIC_TEMPLATES.path("test", "errors")
 METRIC = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors"}})
 
 
+def reference(metric: Metric) -> NamespacedRef:
+    """The template that a metric names."""
+    assert metric.template_ref
+    return metric.template_ref
+
+
 def encoded(**data: str) -> dict[str, str]:
     """Data of a Secret."""
     return {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
@@ -39,45 +42,10 @@ async def asked(api: ApiServer, bench: Bench, query: str = "up", metric: Metric 
     """The answer to a template with this query and provider."""
     spec = {"provider": {"type": "prometheus", "address": "http://mimir:9009"} | provider, "query": query}
     await api.put(PATH, {"spec": spec})
-    return await ask_template(bench, bench.subject(a_canary()), metric)
+    return await ask_template(bench, bench.subject(a_canary()), reference(metric), metric)
 
 
 # -- rendering --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        ("up", "up"),
-        ("{{ name }}", "podinfo"),
-        ("{{name}}", "podinfo"),
-        ("{{- name -}}", "podinfo"),
-        ("{{\n  name\n}}", "podinfo"),
-        ('x{a="{{ namespace }}"}[{{ interval }}]', 'x{a="test"}[1m]'),
-        ("{{ variables.team }}-{{ variables.team }}", "a-a"),
-        ('sum by (a) (x{b="c"})', 'sum by (a) (x{b="c"})'),
-    ],
-)
-def test_rendering(query: str, text: str) -> None:
-    """Variables between braces, however they are spaced; PromQL's own braces stay."""
-    variables = {"name": "podinfo", "namespace": "test", "interval": "1m", "variables.team": "a"}
-    assert render(query, variables) == text
-
-
-@pytest.mark.parametrize(
-    "name", ["pod", "variables.gone", ".name", "index variables `a`", "if name", "", "name | upper"]
-)
-def test_unknown(name: str) -> None:
-    """What is no variable is refused, with those that are; it is not sent half rendered."""
-    with pytest.raises(UnknownVariable) as refusal:
-        render(f"x{{{{ {name} }}}}", {"name": "podinfo", "target": "podinfo"})
-    assert str(refusal.value) == f"{{{{ {name} }}}} is not one of name, target"
-
-
-@given(st.text(max_size=30))
-def test_values_are_not_rendered(value: str) -> None:
-    """What a value holds is text."""
-    assert render("{{ a }}", {"a": value}) == value
 
 
 def test_variables(bench: Bench) -> None:
@@ -91,7 +59,7 @@ def test_variables(bench: Bench) -> None:
         "ingress": "podinfo",
         "route": "podinfo",
         "interval": "2m",
-        "variables.team": "a",
+        "variables": {"team": "a"},
     }
     named = bench.subject(
         a_canary(
@@ -134,7 +102,7 @@ async def test_other_namespace(api: ApiServer, bench: Bench, outside: Outside) -
     await api.put(METRIC_TEMPLATES.path("shared", "errors"), {"spec": spec})
     await api.put(SECRETS.path("shared", "key"), {"data": encoded(token="t0ken")})  # noqa: S106 - a test's
     metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "shared"}})
-    await ask_template(bench, bench.subject(a_canary()), metric)
+    await ask_template(bench, bench.subject(a_canary()), reference(metric), metric)
     assert outside.asked[0].headers["Authorization"] == "Bearer t0ken"
 
 
@@ -161,18 +129,22 @@ async def test_credentials(api: ApiServer, bench: Bench, outside: Outside, data:
     [
         ({}, "key username and password not found; write token, or username and password"),
         (encoded(username="user"), "key password not found; write token, or username and password"),
-        (encoded(token=""), "key token must be ASCII text on one line"),
+        (encoded(token=""), "key token must be UTF-8 text, and not empty"),
         (encoded(token="s3cret\nX-Evil: 1"), "key token must be ASCII text on one line"),  # noqa: S106 - a test's
         (encoded(token="s3crét"), "key token must be ASCII text on one line"),  # noqa: S106 - a test's
-        ({"token": "not base64!"}, "key token must be ASCII text on one line"),
-        (encoded(username="user") | {"password": "//79"}, "key password must be UTF-8 text on one line"),
+        ({"token": "not base64!"}, "key token must be UTF-8 text, and not empty"),
+        (encoded(username="user") | {"password": "//79"}, "key password must be UTF-8 text, and not empty"),
+        (encoded(username="us\ner", password="p"), "key username must be UTF-8 text on one line"),  # noqa: S106 - same
     ],
 )
-def test_unfit_credentials(data: dict[str, str], text: str) -> None:
+async def test_unfit_credentials(
+    api: ApiServer, bench: Bench, outside: Outside, data: dict[str, str], text: str
+) -> None:
     """The text names keys and never a value, since it is shown in events."""
-    with pytest.raises(UnfitCredentials) as refusal:
-        credentials(data)
-    assert str(refusal.value) == text
+    await api.put(SECRETS.path("test", "key"), {"data": data})
+    sentence = f"Metric template errors.test secret key error: {text}"
+    assert await asked(api, bench, secretRef={"name": "key"}) == Unreadable(detail=sentence, sentence=sentence)
+    assert outside.asked == []
 
 
 async def test_unverified(api: ApiServer, bench: Bench, tls_receiver: str) -> None:
@@ -188,7 +160,7 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
     """Where references to other namespaces are blocked, an edit in the middle of a rollout does not get round that."""
     blocking = replace(bench, defaults=Defaults(no_cross_namespace_refs=True))
     metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "other"}})
-    answer = await ask_template(blocking, bench.subject(a_canary()), metric)
+    answer = await ask_template(blocking, bench.subject(a_canary()), reference(metric), metric)
     assert isinstance(answer, Unreadable)
     assert answer.sentence == "Metric template errors.other error: cross-namespace references are blocked"
     assert api.requests == []
@@ -196,7 +168,7 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
 
 async def test_missing_template(bench: Bench) -> None:
     """Says nothing about the release, and names the template."""
-    found = await ask_template(bench, bench.subject(a_canary()), METRIC)
+    found = await ask_template(bench, bench.subject(a_canary()), reference(METRIC), METRIC)
     sentence = 'Metric template errors.test error: metrictemplates "errors" not found'
     assert found == Unreadable(detail=sentence, sentence=sentence)
 
@@ -204,7 +176,7 @@ async def test_missing_template(bench: Bench) -> None:
 async def test_senseless_template(api: ApiServer, bench: Bench) -> None:
     """A template that the CRD would refuse today names the field."""
     await api.put(PATH, {"spec": {"provider": {"type": "prometheus"}}})
-    found = await ask_template(bench, bench.subject(a_canary()), METRIC)
+    found = await ask_template(bench, bench.subject(a_canary()), reference(METRIC), METRIC)
     assert isinstance(found, Unreadable)
     assert found.sentence.startswith("Metric template errors.test error: spec.query: required")
 
@@ -237,10 +209,52 @@ async def test_unknown_variable(api: ApiServer, bench: Bench, outside: Outside) 
     assert outside.asked == []
 
 
-async def test_other_provider(api: ApiServer, bench: Bench) -> None:
-    """One that is not supported is not asked something else instead."""
-    found = await asked(api, bench, type="datadog")
-    assert isinstance(found, Unreadable)
-    assert found.sentence == (
-        "Metric template errors.test provider datadog error: not supported yet; use type prometheus"
-    )
+@pytest.mark.parametrize(
+    ("provider", "text"),
+    [
+        ({"type": "datadog"}, "spec.provider.secretRef: required; name a Secret with key datadog_api_key"),
+        ({"type": "cloudwatch"}, "spec.provider.region: required; write the region, such as eu-central-1"),
+        (
+            {"type": "graphite", "address": None},
+            "spec.provider.address: required; write the base URL, such as http://graphite.monitoring",
+        ),
+    ],
+    ids=["secret", "region", "address"],
+)
+async def test_missing_field(api: ApiServer, bench: Bench, outside: Outside, provider: Json, text: str) -> None:
+    """A field that the provider's type wants is named, with what to write."""
+    sentence = f"Metric template errors.test provider {provider['type']} error: {text}"
+    assert await asked(api, bench, **provider) == Unreadable(detail=sentence, sentence=sentence)
+    assert outside.asked == []
+
+
+@pytest.mark.parametrize(("interval", "window"), [("3m", 180), (None, 60)])
+async def test_window(api: ApiServer, bench: Bench, outside: Outside, interval: str | None, window: int) -> None:
+    """The metric's interval, or one minute, for providers that are told a time."""
+    await api.put(SECRETS.path("test", "key"), {"data": encoded(username="user", password="p")})  # noqa: S106 - a test's
+    metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors"}, "interval": interval})
+    await asked(api, bench, "target={{ interval }}", metric, type="graphite", secretRef={"name": "key"})
+    assert dict(outside.asked[0].url.params) == {
+        "target": interval or "1m",
+        "from": f"-{window}s",
+        "format": "json",
+    }
+
+
+def test_variables_are_those_of_the_definition(bench: Bench) -> None:
+    """What `kubectl apply` lets through is what there is."""
+    assert tuple(variables_of(bench.subject(a_canary()), METRIC)) == VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ('sum(rate(x{namespace="{{ namespace }}",pod=~"{{ target }}-.*"}[{{ interval }}]))', ""),
+        ("{{ variables.team }}", ""),
+        ("{{ pod }}", "{{ pod }} is not one of ingress, interval, name, namespace, route, service, target, variables"),
+        ("{{ name", "unclosed action: write }} after it"),
+    ],
+)
+def test_template_problem(query: str, problem: str) -> None:
+    """What can be told of a query before it is needed."""
+    assert template_problem(query) == problem

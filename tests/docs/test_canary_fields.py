@@ -49,7 +49,6 @@ PENDING = {
     "Canary spec.analysis.alerts[].providerRef.namespace",
     "Canary spec.analysis.webhooks[].muteAlert",
     "Canary status.iterations",
-    "MetricTemplate spec.provider.region",
     "AlertProvider spec.type",
     "AlertProvider spec.channel",
     "AlertProvider spec.username",

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from activities.templates import template_problem
 from k8s.models.loading import load_canary
 from playground.kubectl import KubectlFailed
 from playground.stage import Stage
@@ -302,7 +303,7 @@ ALERT_PROVIDER = {
     "metadata": {"name": "on-call", "namespace": NAMESPACE},
     "spec": {"type": "slack", "address": "https://hooks.example.com/x", "channel": "on-call"},
 }
-METRIC_TEMPLATE = {
+METRIC_TEMPLATE: dict[str, Any] = {
     "apiVersion": "flagger.app/v1beta1",
     "kind": "MetricTemplate",
     "metadata": {"name": "errors", "namespace": NAMESPACE},
@@ -314,6 +315,50 @@ METRIC_TEMPLATE = {
 async def test_siblings(cluster: World, manifest: dict[str, Any]) -> None:
     """An AlertProvider and a MetricTemplate are kept as they are."""
     assert (await stored(cluster, manifest))["spec"] == manifest["spec"]
+
+
+QUERIES = [
+    "up",
+    'sum(rate(x{namespace="{{ namespace }}",pod=~"{{ target }}-[0-9a-z]+"}[{{ interval }}]))',
+    "{{name}}{{- service -}}{{ ingress -}} {{- route }}{{ variables.team }}{{ variables.a.b }}{{ variables }}",
+    '{{ if eq name "podinfo" }}a{{ else if variables.x }}b{{ else }}c{{ end }}',
+    '{{ range $k, $v := variables }}{{ $k }}{{ . }}{{ .x }}{{ end }}{{ printf "%s" name | print }}{{/* why */}}',
+    '{{ "{{" }}{{ `}}` }}x}}',
+    "x{a={{ name }}}}",
+    "target=x&from=-{{\n  interval\n}}",
+]
+NAMES = "between {{ and }} write one of name, namespace, target, service, ingress, route, interval, or variables."
+BRACES = "write }} after the last {{"
+
+
+@pytest.mark.parametrize("query", QUERIES)
+async def test_query(cluster: World, query: str) -> None:
+    """What is a template of Go is taken, and kept as it is."""
+    manifest = copy.deepcopy(METRIC_TEMPLATE)
+    manifest["spec"]["query"] = query
+    assert template_problem(query) == ""
+    assert (await stored(cluster, manifest))["spec"] == manifest["spec"]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("up{{ pod }}", NAMES),
+        ("{{pod}}{{ name }}", NAMES),
+        ("{{ names }}", NAMES),
+        ("{{- variable.team -}}", NAMES),
+        ("{{ name.x }}", NAMES),
+        ("x{{ name ", BRACES),
+        ("x{{ name }} {{ interval }", BRACES),
+    ],
+)
+async def test_query_mistake(cluster: World, query: str, message: str) -> None:
+    """A query that no rollout could use is refused on apply, with what to write."""
+    manifest = copy.deepcopy(METRIC_TEMPLATE)
+    manifest["spec"]["query"] = query
+    refusal = await refused(cluster, manifest)
+    assert "spec.query" in refusal
+    assert message in refusal
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from workflows.effects import (
     HookAnswer,
     HookCall,
     Note,
+    Probed,
     Promotion,
     PromotionOutcome,
     Publication,
@@ -102,6 +103,8 @@ class World:
         """Chats and event webhooks that take nothing at present."""
         self.deaf: set[str] = set()
         """Those that refuse for good."""
+        self.provider_problems: tuple[str, ...] = ()
+        """Of metric providers that cannot be asked."""
         self.checks: list[list[Check]] = []
         """Answers of the coming examinations, in order; healthy when used up."""
         self.on: dict[str, Action] = {}
@@ -139,6 +142,7 @@ class World:
             self.release,
             self.alert,
             self.publish,
+            self.probe,
         ]
 
     async def _enter(self, name: str) -> None:
@@ -329,6 +333,12 @@ class World:
         await self._enter(f"tell_{name}")
         if name in self.dead | self.deaf:
             raise ApplicationError("503 gone fishing", type="Undelivered", non_retryable=name in self.deaf)
+
+    @activity.defn(name=Activity.PROBE)
+    async def probe(self, ref: CanaryRef) -> Probed:  # noqa: ARG002 - there is one canary
+        """What the providers say, unless the story has them away."""
+        await self._enter("probe")
+        return Probed(problems=self.provider_problems)
 
     async def _take(self, what: Report) -> None:
         for note in what.notes:
