@@ -43,6 +43,7 @@ NEW_TEMPLATE = a_deployment(template=a_template(image="podinfo:2"))
         (a_sight(), ""),
         (a_sight(status={"phase": "Failed"}), ""),
         (a_sight(status={"phase": "Initialized"}), ""),
+        (a_sight(canary=a_canary(status=AT_REST) | {"spec": None}), ""),
         (a_sight(target=NEW_TEMPLATE, canary=a_canary(status=AT_REST, suspend=True)), ""),
         (
             a_sight(canary=a_canary(status=AT_REST | {"observedGeneration": 0}, suspend=True)),
