@@ -13,6 +13,7 @@ from k8s.resources import (
     AUTOSCALERS,
     CANARIES,
     CONFIG_MAPS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     HTTP_ROUTES_V1,
     HTTP_ROUTES_V1BETA1,
@@ -28,11 +29,11 @@ Json = dict[str, Any]
 PODINFO = CanaryRef(namespace="test", name="podinfo")
 RESOURCES = {
     resource.kind: resource
-    for resource in (AUTOSCALERS, CANARIES, CONFIG_MAPS, DEPLOYMENTS, HTTP_ROUTES_V1, SECRETS, SERVICES)
+    for resource in (AUTOSCALERS, CANARIES, CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, HTTP_ROUTES_V1, SECRETS, SERVICES)
 }
 CANARY, TARGET = CANARIES.path("test", "podinfo"), DEPLOYMENTS.path("test", "podinfo")
 PRIMARY = DEPLOYMENTS.path("test", "podinfo-primary")
-AT_REST_AS_PROMOTED = ("initialized", "kubernetes", "succeeded")
+AT_REST_AS_PROMOTED = ("initialized", "kubernetes", "succeeded", "daemonset", "failed_promotion")
 MIDWAY = ("progressing", "waiting_promotion", "blue_green", "ab_testing", "session_affinity")
 
 
@@ -194,3 +195,14 @@ async def test_cut_short(api: ApiServer, bench: Bench) -> None:
     await activities.bootstrap.Bootstrap(bench, Reporter(bench)).create_primary(PODINFO)
 
     assert api.objects[Where.of(PRIMARY)] == before
+
+
+async def test_failed_promotion(api: ApiServer, bench: Bench) -> None:
+    """Flagger left all traffic on the canary, since the primary does not start: there it stays."""
+    await given(api, "failed_promotion")
+
+    observation = await seen(bench)
+
+    assert observation.status.weight == 100
+    assert not observation.primary_serving
+    assert decide(observation) == Adopt(await revision(bench))
