@@ -57,6 +57,7 @@ def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
         post_rollout=names_of(canary, "post-rollout"),
         unreadable_limit=defaults.unreadable_limit,
         skip_analysis=bool(canary.spec.skip_analysis),
+        measured=bool(analysis.metrics),
         strategy=Strategy(canary.strategy),
         iterations=analysis.iterations or 0,
         mirror=analysis.mirror,

@@ -7,7 +7,14 @@ from temporalio import activity
 
 from activities.bench import Bench, Subject
 from activities.heartbeat import heartbeating
-from activities.templates import UnfitTemplate, load_template, prometheus_of, template_provider, where_is
+from activities.templates import (
+    UnfitTemplate,
+    load_template,
+    prometheus_of,
+    template_problem,
+    template_provider,
+    where_is,
+)
 from k8s.models.analysis import Metric
 from k8s.models.common import NamespacedRef
 from workflows.effects import Activity, Probed
@@ -48,6 +55,8 @@ class Probe:
     async def _template(self, subject: Subject, ref: NamespacedRef, metric: Metric) -> str:
         try:
             template = await load_template(self._bench, subject, ref)
+            if problem := template_problem(template.spec.query):
+                return f"metric template {where_is(template)} query render error: {problem}"
             provider = await template_provider(self._bench, template, metric)
         except UnfitTemplate as unfit:
             return str(unfit)

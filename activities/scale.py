@@ -47,6 +47,10 @@ class ScaleTarget:
         await originals.resume(self._bench.cluster, subject.canary)
         target = await self._bench.target(subject)
         await put_canary(self._bench, subject, target)
+        if primary := await self._bench.find_primary(subject):
+            # It must bear all traffic again at any moment: after an abort, a rollback, or for a newer revision.
+            cluster, serving = self._bench.cluster, subject.target.replicas(primary)
+            await copies.hold_capacity(cluster, subject.canary, subject.raw, serving)
         if subject.target.replicas(target) == 0:
             await scale_to(self._bench, subject, await self._starting_replicas(subject))
 

@@ -65,6 +65,8 @@ class Storyteller:
         started = time.monotonic()
         await self.stage.kubectl("-n", NAMESPACE, "set", "image", "deployment/podinfo", f"podinfod={image}")
         await self.watcher.until_event("New revision detected!", seconds=DETECTION_SECONDS)
+        # The status follows its events, and until then tells of the release before.
+        await self.watcher.until_phase("Progressing", seconds=DETECTION_SECONDS)
         self.say(f"noticed within {time.monotonic() - started:.2f} s")
         return image
 

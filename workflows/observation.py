@@ -117,6 +117,8 @@ class Plan(Record):
     unreadable_limit: int = 0
     """Rounds in a row with unreadable checks that mean rollback; 0: hold for as long as it takes."""
     skip_analysis: bool = False
+    measured: bool = False
+    """Metrics are asked, so their providers are probed before a bootstrap."""
     strategy: Strategy = Strategy.CANARY
     iterations: int = 0
     """Checks that an A/B test or blue/green asks for, each an interval apart."""

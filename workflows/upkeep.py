@@ -27,7 +27,7 @@ class Upkeep(Gatekeeper):
         state = self.state
         state.phase, state.halt = Phase.INITIALIZING, ""
         await effects.report(self.report())
-        state.revision = await effects.create_primary(state.canary)
+        state.revision, _ = await asyncio.gather(effects.create_primary(state.canary), self._probe())
         with suppress(Superseded):  # the primary follows the target for as long as nobody is served by it
             await self._await_first_primary()
             await self._open_traffic()
@@ -36,6 +36,16 @@ class Upkeep(Gatekeeper):
             self.alert(alerts.initialized(state.names), Severity.INFO, fields=True)
             report = self.report(applied=state.revision, promoted=state.revision)
             await effects.scale(Scale(canary=state.canary, up=False, report=report))
+
+    async def _probe(self) -> None:
+        """A metric provider that cannot be asked is told before it is needed, and stops nothing."""
+        plan = self._plan()
+        if not plan.measured or plan.skip_analysis:
+            return
+        if problems := (await effects.probe(self.state.canary)).problems:
+            self.say(wording.providers_unavailable(problems), warning=True)
+        else:
+            self.say(wording.providers_available())
 
     async def _open_traffic(self) -> None:
         """Bring what leads the traffic to the spec as it was last looked at."""

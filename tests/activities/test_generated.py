@@ -294,6 +294,17 @@ async def test_capacity_for_the_returning_traffic(rig: Rig) -> None:
         assert size(rig) == (4, 1)
 
 
+async def test_capacity_is_kept_through_a_rollout(rig: Rig) -> None:
+    """An abort, or a newer revision, brings all traffic back at once: the primary was not scaled in meanwhile."""
+    await with_scaled_in_primary(rig)
+    await rig.change(PRIMARY, spec={"replicas": 4})
+    for _ in range(2):
+        await rig.scale(up=True)
+        assert size(rig) == (4, 4)
+    await rig.scale(up=False)
+    assert size(rig) == (4, 1)
+
+
 async def test_capacity_after_a_crash(rig: Rig) -> None:
     """A second attempt neither forgets nor multiplies."""
     await with_scaled_in_primary(rig)

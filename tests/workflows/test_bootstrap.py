@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.builders import NEW, NEWER, OLD, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
@@ -88,6 +90,26 @@ async def test_a_newer_revision_before_the_primary_serves_replaces_it(start: Sta
     assert world.calls.count("open_traffic") == 1
     assert world.primary == NEWER
     assert world.status.promoted == NEWER.template
+    assert ending.phase is Phase.INITIALIZED
+
+
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        ((), "all the metrics providers are available!"),
+        (("prometheus not avaiable: refused",), "Error checking metric providers: prometheus not avaiable: refused"),
+    ],
+)
+async def test_providers_are_probed(start: Start, problems: tuple[str, ...], told: str) -> None:
+    """What cannot be asked is told, and stops nothing."""
+    world = World()
+    world.status = a_status(phase=Phase.NEW, applied="", promoted="")
+    world.plan = a_plan(measured=True)
+    world.provider_problems = problems
+
+    ending = await (await start(world)).result()
+
+    assert world.events == [told, "Initialization done! podinfo.test"]
     assert ending.phase is Phase.INITIALIZED
 
 
