@@ -59,6 +59,10 @@ def test_a_plain_rule() -> None:
             EVERY_PATH | {"headers": [exactly("a", "y"), {"name": "b", "type": "RegularExpression", "value": "x.*"}]},
         ),
         ({"queryParams": {"v": {"exact": "2"}}}, EVERY_PATH | {"queryParams": [exactly("v", "2")]}),
+        (
+            {"queryParams": {"v": {"regex": "2.*"}}},
+            EVERY_PATH | {"queryParams": [{"name": "v", "type": "RegularExpression", "value": "2.*"}]},
+        ),
         ({}, EVERY_PATH),
     ],
 )
@@ -323,6 +327,14 @@ def test_service_refusals(service: Json, problem: str) -> None:
         (
             {"headers": {"cookie": {"suffix": "x"}}},
             f'match[1].headers.cookie: {{"suffix": "x"}} cannot be expressed in an HTTPRoute; {EXACT_OR_REGEX}',
+        ),
+        (
+            {"headers": {"cookie": {"prefix": "x"}}},
+            f'match[1].headers.cookie: {{"prefix": "x"}} cannot be expressed in an HTTPRoute; {EXACT_OR_REGEX}',
+        ),
+        (
+            {"queryParams": {"v": {"prefix": "x"}}},
+            f'match[1].queryParams.v: {{"prefix": "x"}} cannot be expressed in an HTTPRoute; {EXACT_OR_REGEX}',
         ),
         (
             {"sourceLabels": {"app": "a"}},
