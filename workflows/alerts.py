@@ -37,6 +37,11 @@ def promoted(*, skipped: bool) -> str:
     return f"Canary analysis {done}, promotion finished."
 
 
+def undone() -> str:
+    """A person brought back what was promoted before."""
+    return "Promotion undone, the primary runs what it ran before."
+
+
 def rolled_back(canary: CanaryRef, names: Names, sentence: str) -> str:
     """The event that says why a release failed, without the canary's name: `Failed checks threshold reached 5`."""
     if sentence == wording.rollback_hook_invoked(canary):

@@ -100,6 +100,7 @@ class Upkeep(Gatekeeper):
             return True
         state.phase, state.halt = Phase.FAILED, wording.undone(state.names, command.by, command.reason)
         self.say(state.halt, warning=True)
+        self.alert(alerts.undone(), Severity.WARN, details={"Reason": state.halt})
         await effects.report(self.report(promoted=Revision(template=undone.restored)))
         try:
             await self._await_ready(Role.PRIMARY)
