@@ -55,28 +55,15 @@ async def test_a_namespace_of_somebody_else_is_not_touched(cluster: Stage, tmp_p
 
 
 async def test_the_story_is_told_in_a_given_cluster(cluster: Stage, tmp_path: Path) -> None:
-    """From bootstrap to promotion; it says what stays there and how to remove it."""
-    namespace = await cluster.kubectl("create", "namespace", "test", "--dry-run=client", "-o", "yaml")
-    await cluster.kubectl("apply", "-f", "-", manifest=namespace)
-    await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true", "--overwrite")
-    code, said = await demo(cluster, tmp_path, "--scenario", "promote", "--interval", "2")
-
-    assert code == 0, said
-    assert "Promotion completed! Scaling down podinfo.test" in said
-    assert "Everything went as told" in said
-    assert "delete namespace test" in said
-    replicas = await cluster.kubectl("-n", "test", "get", "deployment/podinfo", "-o", "jsonpath={.spec.replicas}")
-    assert replicas == "0"
-
-
-async def test_what_the_demo_made_is_removed_on_request(cluster: Stage, tmp_path: Path) -> None:
-    """The Canary is ended in good order, and a namespace that somebody gave stays."""
+    """From bootstrap to promotion; then what the demo made is removed, and a namespace that somebody gave stays."""
     namespace = await cluster.kubectl("create", "namespace", "test", "--dry-run=client", "-o", "yaml")
     await cluster.kubectl("apply", "-f", "-", manifest=namespace)
     await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true", "--overwrite")
     code, said = await demo(cluster, tmp_path, "--scenario", "promote", "--interval", "2", "--remove")
 
     assert code == 0, said
+    assert "Promotion completed! Scaling down podinfo.test" in said
+    assert "Everything went as told" in said
     assert "what the demo made in namespace test is removed" in said
     # The cluster collects what the Canary owned in its own time.
     await cluster.kubectl("-n", "test", "wait", "--for=delete", "deployment/podinfo-primary", "--timeout=60s")

@@ -110,7 +110,7 @@ def test_following_puts_the_command_in_force(verb: Verb, before: Steering, after
 
 
 @pytest.mark.parametrize("verb", Verb)
-@pytest.mark.parametrize("phase", STEERABLE)
+@pytest.mark.parametrize("phase", sorted(STEERABLE))
 @pytest.mark.parametrize(
     "steering", [FREE, PROMOTING, PAUSED, ABORTING], ids=["free", "promoting", "paused", "aborting"]
 )
