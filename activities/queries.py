@@ -13,6 +13,7 @@ from k8s.targets.registry import target_for
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
+NGINX = "nginx"
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
 
@@ -52,6 +53,18 @@ ENVOY = Dialect(
     duration="histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{{{series}}}[{window}])) by (le))",
 )
 
+# ingress-nginx marks what it sent to a canary by the label `canary`.
+INGRESS_NGINX = Dialect(
+    success_rate=(
+        '100 - 100 * (sum(rate(nginx_ingress_controller_requests{{{series},status=~"5.*"}}[{window}])) or vector(0))'
+        " / sum(rate(nginx_ingress_controller_requests{{{series}}}[{window}]))"
+    ),
+    duration=(
+        "1000 * histogram_quantile(0.99, "
+        "sum(rate(nginx_ingress_controller_response_duration_seconds_bucket{{{series}}}[{window}])) by (le))"
+    ),
+)
+
 
 def builtin_query(metric: str, provider: str, canary: Canary, target: Json, window: str) -> str:
     """The text to send for a built-in metric.
@@ -77,6 +90,8 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
     kind = target_for(ref.api_version, ref.kind)
     if provider == KNATIVE:
         return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
+    if provider == NGINX:
+        return INGRESS_NGINX, ingress_series(canary)
     service = kind.canary_name(canary.target_name)
     if speaks_linkerd(provider, canary):
         series = linkerd_series(canary, target) if kind.pod_suffix else linkerd_service_series(canary, service)
@@ -86,7 +101,7 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
 
 def speaks_linkerd(provider: str, canary: Canary) -> bool:
     """Whether Linkerd's proxies count the requests: they do for a route that is attached to a Service."""
-    if provider == "linkerd":
+    if provider == "linkerd" or provider.startswith("smi:"):
         return True
     service = canary.spec.service
     refs = service.gateway_refs if service else []
@@ -127,6 +142,12 @@ def application_port(canary: Canary, target: Json) -> str:
 def linkerd_service_series(canary: Canary, service: str) -> str:
     """Requests that meshed clients sent to a Service, as their own proxies count them."""
     return f'direction="outbound",dst_namespace="{canary.namespace}",dst_service="{service}"'
+
+
+def ingress_series(canary: Canary) -> str:
+    """Requests that the Ingress of the Canary sent to its shadow."""
+    ingress = canary.spec.ingress_ref.name if canary.spec.ingress_ref else canary.target_name
+    return f'namespace="{canary.namespace}",ingress="{ingress}",canary!=""'
 
 
 def pod_series(canary: Canary, suffix: str) -> str:

@@ -121,3 +121,17 @@ def a_knative_revision(name: str = "podinfo-00001", *, ready: str = "True", **co
         "spec": {"containers": [{"image": "podinfo:1"}]},
         "status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": ready} | condition]},
     }
+
+
+def an_ingress(name: str = "podinfo", **annotations: str) -> Json:
+    """An Ingress that leads to podinfo, beside another backend."""
+    paths = [
+        {"path": path, "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}}}
+        for path, service in (("/", "podinfo"), ("/other", "other"))
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "labels": {"app": "podinfo"}, "annotations": annotations},
+        "spec": {"ingressClassName": "nginx", "rules": [{"host": "app.example.com", "http": {"paths": paths}}]},
+    }

@@ -12,9 +12,18 @@ from k8s.apply import find
 from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
-from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1, KNATIVE_SERVICES, Resource
+from k8s.resources import (
+    HTTP_ROUTES_V1,
+    HTTP_ROUTES_V1BETA1,
+    INGRESSES,
+    KNATIVE_SERVICES,
+    TRAFFIC_SPLITS_V1ALPHA1,
+    TRAFFIC_SPLITS_V1ALPHA2,
+    TRAFFIC_SPLITS_V1ALPHA3,
+    Resource,
+)
 from k8s.routers.base import Router, Split
-from tests.objects import a_canary, a_knative_service, a_service, an_analysis
+from tests.objects import a_canary, a_knative_service, a_service, an_analysis, an_ingress
 
 GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
 NAME = "podinfo"
@@ -26,7 +35,8 @@ class Case:
     """What the contract has to know of one router."""
 
     objects: tuple[Resource, ...] = ()
-    """Kinds of the objects that it makes, all named as the apex Service."""
+    """Kinds of the objects that it makes, all named as the apex Service, with this at the end."""
+    suffix: str = ""
     service: Json = field(default_factory=dict)
     """What its Canary needs in `spec.service` besides the guide's."""
     edit: Json = field(default_factory=lambda: {"port": 9899})
@@ -56,6 +66,19 @@ CASES = {
     ),
     "kubernetes": Case(divides=False),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
+    "nginx": Case(
+        (INGRESSES,),
+        suffix="-canary",
+        spec={"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": NAME}},
+        edit={},
+        needs={INGRESSES.path("{namespace}", NAME): an_ingress()},
+    ),
+    **{
+        f"smi:{resource.api_version.rpartition('/')[2]}": Case(
+            (resource,), edit={"hosts": ["podinfo.test"]}, in_playground=False
+        )
+        for resource in (TRAFFIC_SPLITS_V1ALPHA1, TRAFFIC_SPLITS_V1ALPHA2, TRAFFIC_SPLITS_V1ALPHA3)
+    },
 }
 
 
@@ -72,6 +95,11 @@ class Rig:
     def canary(self) -> Canary:
         """As loaded."""
         return load_canary(self.raw)
+
+    @property
+    def name(self) -> str:
+        """Of the router's objects."""
+        return f"{self.canary.apex_name}{self.case.suffix}"
 
     def edited(self, **spec: Any) -> "Rig":
         """The Canary with fields of its spec merged, two levels deep."""
@@ -104,7 +132,7 @@ class Rig:
     async def objects(self) -> list[Json | None]:
         """The router's objects, without what changes with every write."""
         namespace = self.canary.namespace
-        found = [await find(self.cluster, resource, namespace, self.canary.apex_name) for resource in self.case.objects]
+        found = [await find(self.cluster, resource, namespace, self.name) for resource in self.case.objects]
         return [substance(obj) if obj else None for obj in found]
 
     async def shows_more_than(self, other: "Rig", split: Split) -> bool:
@@ -178,7 +206,7 @@ async def what_vanished_is_made_again(rig: Rig) -> None:
         return
     await rig.initialize()
     for resource in rig.case.objects:
-        await rig.cluster.delete(resource.path(rig.canary.namespace, rig.canary.apex_name))
+        await rig.cluster.delete(resource.path(rig.canary.namespace, rig.name))
     assert await rig.get() is None
     await rig.set(Split(35))
 

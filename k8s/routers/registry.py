@@ -1,10 +1,18 @@
 """Which providers route traffic. A new one is one file and one line here."""
 
-from k8s.resources import HTTP_ROUTES_V1, HTTP_ROUTES_V1BETA1
+from k8s.resources import (
+    HTTP_ROUTES_V1,
+    HTTP_ROUTES_V1BETA1,
+    TRAFFIC_SPLITS_V1ALPHA1,
+    TRAFFIC_SPLITS_V1ALPHA2,
+    TRAFFIC_SPLITS_V1ALPHA3,
+)
 from k8s.routers.base import Router, UnfitRoute
 from k8s.routers.gatewayapi.router import GatewayApiRouter
 from k8s.routers.knative import KnativeRouter
 from k8s.routers.kubernetes import KubernetesRouter
+from k8s.routers.nginx import NginxRouter
+from k8s.routers.smi import SmiRouter
 
 ROUTERS: dict[str, Router] = {
     "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
@@ -13,6 +21,10 @@ ROUTERS: dict[str, Router] = {
     # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.
     "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1, by_linkerd=True),
     "knative": KnativeRouter(),
+    "nginx": NginxRouter(),
+    "smi:v1alpha1": SmiRouter(TRAFFIC_SPLITS_V1ALPHA1),
+    "smi:v1alpha2": SmiRouter(TRAFFIC_SPLITS_V1ALPHA2),
+    "smi:v1alpha3": SmiRouter(TRAFFIC_SPLITS_V1ALPHA3),
 }
 
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from k8s.client import Cluster
 from k8s.errors import ClusterError
 from k8s.informers import Informer
-from k8s.resources import HTTP_ROUTES_V1, PODS, SERVICES, Resource
+from k8s.resources import HTTP_ROUTES_V1, PODS, SERVICES, TRAFFIC_SPLITS_V1ALPHA1
 from playground.mesh.acceptance import Acceptance
 from playground.mesh.admin import admin
 from playground.mesh.directory import Directory
@@ -30,7 +30,6 @@ from playground.mesh.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
-TRAFFIC_SPLITS = Resource("split.smi-spec.io/v1alpha1", "TrafficSplit", "trafficsplits")
 PROBE_SECONDS = 5.0
 LOAD_TESTER = "loadtester"
 USER_AGENT = "serinus-mesh"
@@ -65,7 +64,7 @@ async def run(port: int, metrics_port: int, kubeconfig: Path | None, loadtester:
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(Cluster.connect(kubeconfig, user_agent=USER_AGENT))
         watches = services, pods, routes, splits = [
-            Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, TRAFFIC_SPLITS)
+            Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, TRAFFIC_SPLITS_V1ALPHA1)
         ]
         directory, telemetry = Directory(services, pods, routes, splits), Telemetry()
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))

@@ -95,9 +95,25 @@ def test_application_duration() -> None:
     )
 
 
+def test_ingress_nginx() -> None:
+    """What the Ingress sent to its shadow; a percentile, where Flagger takes the mean."""
+    ref = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "front"}
+    canary = a_model(provider="nginx", ingressRef=ref, service=a_service())
+    series = 'namespace="test",ingress="front",canary!=""'
+    count, bucket = (f"nginx_ingress_controller_{name}" for name in ("requests", "response_duration_seconds_bucket"))
+    assert builtin_query(SUCCESS_RATE, "nginx", canary, a_deployment(), "60s") == (
+        f'100 - 100 * (sum(rate({count}{{{series},status=~"5.*"}}[60s])) or vector(0))'
+        f" / sum(rate({count}{{{series}}}[60s]))"
+    )
+    assert builtin_query(DURATION, "nginx", canary, a_deployment(), "60s") == (
+        f"1000 * histogram_quantile(0.99, sum(rate({bucket}{{{series}}}[60s])) by (le))"
+    )
+
+
 @pytest.mark.parametrize(
     ("provider", "refs", "linkerd"),
     [
+        ("smi:v1alpha2", [], True),
         ("linkerd", [], True),
         ("gatewayapi:v1", a_service()["gatewayRefs"], True),
         ("gatewayapi:v1beta1", a_service()["gatewayRefs"], True),
