@@ -13,7 +13,7 @@ from k8s.targets.registry import target_for
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
-NGINX = "nginx"
+GLOO, NGINX = "gloo", "nginx"
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
 
@@ -90,6 +90,9 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
     kind = target_for(ref.api_version, ref.kind)
     if provider == KNATIVE:
         return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
+    if provider == GLOO:
+        name = f"{canary.namespace}-{canary.apex_name}-canaryupstream-"
+        return ENVOY, f'envoy_cluster_name=~"{name}[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"'
     if provider == NGINX:
         return INGRESS_NGINX, ingress_series(canary)
     service = kind.canary_name(canary.target_name)

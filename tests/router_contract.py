@@ -17,6 +17,7 @@ from k8s.resources import (
     HTTP_ROUTES_V1BETA1,
     INGRESSES,
     KNATIVE_SERVICES,
+    ROUTE_TABLES,
     TRAFFIC_SPLITS_V1ALPHA1,
     TRAFFIC_SPLITS_V1ALPHA2,
     TRAFFIC_SPLITS_V1ALPHA3,
@@ -64,6 +65,7 @@ CASES = {
         needs={KNATIVE_SERVICES.path("{namespace}", NAME): a_knative_service(primary="podinfo-00000")},
         in_playground=False,
     ),
+    "gloo": Case((ROUTE_TABLES,), in_playground=False),
     "kubernetes": Case(divides=False),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
     "nginx": Case(

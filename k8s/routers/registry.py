@@ -9,6 +9,7 @@ from k8s.resources import (
 )
 from k8s.routers.base import Router, UnfitRoute
 from k8s.routers.gatewayapi.router import GatewayApiRouter
+from k8s.routers.gloo import GlooRouter
 from k8s.routers.knative import KnativeRouter
 from k8s.routers.kubernetes import KubernetesRouter
 from k8s.routers.nginx import NginxRouter
@@ -17,6 +18,7 @@ from k8s.routers.smi import SmiRouter
 ROUTERS: dict[str, Router] = {
     "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
     "gatewayapi:v1beta1": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
+    "gloo": GlooRouter(),
     "kubernetes": KubernetesRouter(),
     # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.
     "linkerd": GatewayApiRouter(HTTP_ROUTES_V1BETA1, by_linkerd=True),

@@ -110,6 +110,13 @@ def test_ingress_nginx() -> None:
     )
 
 
+def test_gloo() -> None:
+    """Envoy names its cluster after the canary's Upstream, and that after the apex Service."""
+    canary = a_model(provider="gloo", service=a_service(name="front"))
+    text = builtin_query(SUCCESS_RATE, "gloo", canary, a_deployment(), "60s")
+    assert 'envoy_cluster_name=~"test-front-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"' in text
+
+
 @pytest.mark.parametrize(
     ("provider", "refs", "linkerd"),
     [
