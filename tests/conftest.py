@@ -23,9 +23,18 @@ gc.disable()
 BINARIES = pytest.StashKey[Binaries]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast ones first: what needs real servers runs last."""
-    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The fast ones first: what needs real servers runs last.
+
+    With `--dist loadgroup` one process starts with all that needs the servers, since that takes longest; the others
+    run the rest, each file in one of them.
+    """
+    beside = getattr(config.option, "loadgroup", False)
+    items.sort(key=lambda item: (item.get_closest_marker("integration") is not None) != beside)
+    for item in items if beside else ():
+        group = "world" if item.get_closest_marker("integration") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(trylast=True)
