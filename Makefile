@@ -23,7 +23,8 @@ demo: $(STAMP) ## Start a whole small world on this machine and tell a canary's 
 
 test: $(STAMP) ## Run every test, the fast ones first
 	@$(BIN)/serinus playground build
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile
 
 lint: $(STAMP) ## Check format, style, types and import directions
 	@$(BIN)/ruff format --check .

@@ -5,7 +5,7 @@ Both are lazy: without a test that asks for them nothing is built and nothing is
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -23,19 +23,9 @@ gc.disable()
 BINARIES = pytest.StashKey[Binaries]()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """The fast ones first: what needs real servers runs last.
-
-    With `--dist loadgroup` one process starts with all that needs the servers, since that takes longest; the others
-    run the rest, each file in one of them. (A wrapper, since xdist reads the groups in a hook that goes first.)
-    """
-    beside = getattr(config.option, "loadgroup", False)
-    items.sort(key=lambda item: (item.get_closest_marker("integration") is not None) != beside)
-    for item in items if beside else ():
-        group = "world" if item.get_closest_marker("integration") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-    yield
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The fast ones first: what needs real servers runs last."""
+    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
 
 
 @pytest.hookimpl(trylast=True)
