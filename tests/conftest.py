@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from rich.console import Console
 
 from playground.binaries import Binaries, ensure
@@ -19,6 +20,10 @@ from playground.world import World
 # Some CPython 3.11 cannot collect garbage while pytest parses a module (python/cpython#106905): neither while it
 # collects tests, nor when it imports the rest of hypothesis for its summary.
 gc.disable()
+
+# A busy machine makes an example slow, and that is no defect.
+settings.register_profile("serinus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("serinus")
 
 BINARIES = pytest.StashKey[Binaries]()
 
