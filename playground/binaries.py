@@ -14,7 +14,7 @@ from playground.building import Builder, place
 from playground.folders import Folders
 from playground.golang import find_go
 from playground.progress import Planned, Progress
-from playground.recipes import RECIPES, Recipe, this_machine
+from playground.recipes import DEFINITIONS, RECIPES, Recipe, this_machine
 from playground.versions import fitting
 
 # Not built when every one of its programs is already on the machine.
@@ -41,12 +41,8 @@ class Binaries:
     temporal: Path
     temporal_test_server: Path
     kubectl: Path
-    gateway_crds: Path
-    """A folder of YAML files."""
-    knative_crds: Path
-    """A folder of YAML files, which no world applies by itself."""
-    keda_crds: Path
-    """The same."""
+    definitions: Mapping[str, Path]
+    """By recipe a folder of resource definitions; see `World.define`."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +73,14 @@ async def ensure(progress: Progress, folders: Folders | None = None) -> Binaries
     packaged["kubectl"] = await fitting("kubectl", ()) or _packaged("kubectl")
     replaced = await _replaced(folders)
     wanted = [recipe for name, recipe in RECIPES.items() if name not in replaced]
-    missing = [recipe for recipe in wanted if not place(recipe, folders.cache, target).exists()]
+    places = {recipe.name: place(recipe, folders.cache, target) for recipe in wanted}
+    missing = [recipe for recipe in wanted if not places[recipe.name].exists()]
     if missing:
         await _build(missing, folders.cache, target, progress)
-    built = {output: place(recipe, folders.cache, target) / output for recipe in wanted for output in recipe.outputs}
+    built = {output: places[recipe.name] / output for recipe in wanted for output in recipe.outputs}
     found = {name: path for paths in replaced.values() for name, path in paths.items()}
-    return _binaries(packaged | built | found)
+    definitions = {recipe.name: places[recipe.name] / DEFINITIONS for recipe in wanted if DEFINITIONS in recipe.outputs}
+    return _binaries(packaged | built | found, definitions)
 
 
 async def _build(missing: list[Recipe], cache: Path, target: tuple[str, str], progress: Progress) -> None:
@@ -114,7 +112,7 @@ def _packaged(name: str) -> Path:
     return Path(path).absolute()
 
 
-def _binaries(paths: Mapping[str, Path]) -> Binaries:
+def _binaries(paths: Mapping[str, Path], definitions: Mapping[str, Path]) -> Binaries:
     return Binaries(
         etcd=paths["etcd"],
         kube_apiserver=paths["kube-apiserver"],
@@ -127,7 +125,5 @@ def _binaries(paths: Mapping[str, Path]) -> Binaries:
         temporal=paths["temporal"],
         temporal_test_server=paths["temporal-test-server"],
         kubectl=paths["kubectl"],
-        gateway_crds=paths["crds"],
-        knative_crds=paths["knative-crds"],
-        keda_crds=paths["keda-crds"],
+        definitions=definitions,
     )

@@ -12,6 +12,8 @@ from pathlib import Path
 MODULES = Path(__file__).parent / "modules"
 KUBERNETES = "1.37.2"
 PROMETHEUS = "3.15.1"
+DEFINITIONS = "crds"
+"""The folder of a build with resource definitions in it."""
 STRIPPED = "-s -w"
 # Every go command gets these; a non-empty GOFLAGS also replaces what the user's environment or `go env -w` says.
 GO_FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-modcacherw")
@@ -143,7 +145,7 @@ RECIPES = {
         Recipe(
             name="gateway-api",
             what="the Gateway API 1.6.3 resource definitions",
-            copies=(Copy("sigs.k8s.io/gateway-api", ("config/crd/standard/*.yaml",), "crds"),),
+            copies=(Copy("sigs.k8s.io/gateway-api", ("config/crd/standard/*.yaml",), DEFINITIONS),),
         ),
         Recipe(
             name="knative",
@@ -152,7 +154,7 @@ RECIPES = {
                 Copy(
                     "knative.dev/serving",
                     ("config/core/300-resources/service.yaml", "config/core/300-resources/revision.yaml"),
-                    "knative-crds",
+                    DEFINITIONS,
                 ),
             ),
         ),
@@ -160,8 +162,18 @@ RECIPES = {
             name="keda",
             what="KEDA's 2.21.0 definition of the ScaledObject",
             copies=(
-                Copy("github.com/kedacore/keda/v2", ("config/crd/bases/keda.sh_scaledobjects.yaml",), "keda-crds"),
+                Copy("github.com/kedacore/keda/v2", ("config/crd/bases/keda.sh_scaledobjects.yaml",), DEFINITIONS),
             ),
+        ),
+        Recipe(
+            name="istio",
+            what="the Istio 1.32.0 resource definitions",
+            copies=(Copy("istio.io/api", ("kubernetes/customresourcedefinitions.gen.yaml",), DEFINITIONS),),
+        ),
+        Recipe(
+            name="contour",
+            what="the Contour 1.33.8 resource definitions",
+            copies=(Copy("github.com/projectcontour/contour", ("examples/contour/01-crds.yaml",), DEFINITIONS),),
         ),
     )
 }

@@ -156,8 +156,7 @@ class Stage:
         async with AsyncExitStack() as starting:
             await starting.enter_async_context(self.world)
             self._lay_out_programs()
-            await self.world.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "deploy" / "crds"))
-            await self.world.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
+            await self.world.define(ROOT / "deploy" / "crds")
             for actor in (self.mesh, self.loadtester, self.worker):
                 starting.push_async_callback(actor.stop)
                 await actor.start()

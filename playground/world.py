@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -159,6 +160,16 @@ class World:
         """
         return await kubectl(self.binaries.kubectl, words, environment=self.env, manifest=manifest)
 
+    async def define(self, *folders: Path) -> None:
+        """Apply resource definitions, and return when the API server knows their kinds.
+
+        Raises:
+            KubectlFailed: it refused one, or did not come to know them.
+        """
+        files = [word for folder in folders for word in ("-f", str(folder))]
+        await self.kubectl("apply", "--server-side", "--force-conflicts", *files)
+        await self.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all", READY)
+
     def on_exit(self, fault: ProcessExited) -> None:
         """Note that a process ended although nobody asked it to; `watch` raises it."""
         self.faults.append(fault)
@@ -177,7 +188,7 @@ class World:
             self.scheduler.start,
             self.kwok.start,
             self._apply_node,
-            self._apply_gateway_api,
+            partial(self.define, self.binaries.definitions["gateway-api"]),
         )
         await _together(
             lambda: self.kubectl("wait", "--for=condition=Ready", f"node/{NODE}", READY),
@@ -188,11 +199,6 @@ class World:
         labels = {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "type": "kwok"}
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE, "labels": labels}}
         await self.kubectl("apply", "-f", "-", manifest=json.dumps(node))
-
-    async def _apply_gateway_api(self) -> None:
-        folder = str(self.binaries.gateway_crds)
-        await self.kubectl("apply", "--server-side", "--force-conflicts", "-f", folder)
-        await self.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all", READY)
 
     def _wire(self) -> None:
         """Choose ports, and tell the components of one another."""

@@ -63,7 +63,6 @@ CASES = {
         edit={},
         owns=False,
         needs={KNATIVE_SERVICES.path("{namespace}", NAME): a_knative_service(primary="podinfo-00000")},
-        in_playground=False,
     ),
     "gloo": Case((ROUTE_TABLES,), in_playground=False),
     "kubernetes": Case(divides=False),

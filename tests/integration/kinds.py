@@ -253,13 +253,13 @@ async def by_knative(stage: Stage) -> Revised:
     namespace = "target-knative"
     canary = a_canary_of(namespace, "serving.knative.dev/v1", "Service")
     canary["spec"] |= {"provider": "knative", "service": {"port": 80}, "progressDeadlineSeconds": 5}
-    definitions = str(stage.world.binaries.knative_crds)
+    definitions = stage.world.binaries.definitions["knative"]
     path = KNATIVE_SERVICES.path(namespace, NAME)
+    await stage.world.kubectl("delete", "-f", str(definitions), "--ignore-not-found")
     async with a_scene(stage, namespace) as scene:
         await scene.apply(canary)
         await scene.until_event(f"service {NAME}.{namespace} get query error")
-        await scene.kubectl("apply", "--server-side", "-f", definitions)
-        await scene.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
+        await stage.world.define(definitions)
         await scene.cluster.create(KNATIVE_SERVICES.path(namespace), knative_of(namespace))
         await scene.until_event(f"Knative service {NAME}.{namespace} status.latestCreatedRevisionName is empty")
         early = list(scene.texts)
@@ -280,7 +280,7 @@ async def by_knative(stage: Stage) -> Revised:
         undone = await scene.cluster.get(path)
         await scene.kubectl("delete", "canary", NAME, "--timeout=40s")
         handed_back = await scene.cluster.get(path)
-    await stage.world.kubectl("delete", "-f", definitions, "--wait=false")
+    await stage.world.kubectl("delete", "-f", str(definitions), "--wait=false")
     return Revised(early, at_rest, good, in_the_middle, after_promotion, bad, after_rollback, undone, handed_back)
 
 

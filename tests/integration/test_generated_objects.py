@@ -126,9 +126,7 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
     async with AsyncExitStack() as stack:
         await stage.worker.stop()
         stack.push_async_callback(stage.worker.start)
-        crds = str(stage.world.binaries.keda_crds)
-        await stage.world.kubectl("apply", "--server-side", "-f", crds)
-        await stage.world.kubectl("wait", "--for=condition=Established", "customresourcedefinitions", "--all")
+        await stage.world.define(stage.world.binaries.definitions["keda"])
         scene = await stack.enter_async_context(a_scene(stage, NAMESPACE))
         cluster = await stack.enter_async_context(Cluster.connect(stage.world.kubeconfig, user_agent=USER_AGENT))
         informers = await stack.enter_async_context(InformerFactory(cluster, NAMESPACE))

@@ -19,7 +19,8 @@ NAMESPACE = "routers"
 
 @pytest.fixture(scope="module")
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
-    """A namespace with the apex Service alone: a route to a Service that is not there would be refused by the mesh."""
+    """Every mesh's definitions, and the apex Service alone: a route to none would be refused by the mesh."""
+    await stage.world.define(*stage.world.binaries.definitions.values())
     async with a_scene(stage, NAMESPACE) as scene:
         service = SERVICES.header(scene.namespace, "podinfo") | {"spec": {"ports": [{"port": 9898}]}}
         await scene.cluster.create(SERVICES.path(scene.namespace), service)

@@ -1,0 +1,5 @@
+module playground/istio
+
+go 1.26.0
+
+require istio.io/api v1.32.0
