@@ -96,7 +96,7 @@ class Cluster:
         except NETWORK_ERRORS as error:
             raise Unavailable(f"{method} {path}: {error!r}") from error
         if not 200 <= answer.status < 300:
-            raise from_answer(answer.status, text)
+            raise from_answer(answer.status, text, path)
         try:
             return dict(json.loads(text))
         except (ValueError, TypeError) as error:

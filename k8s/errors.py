@@ -11,6 +11,7 @@ makes of each.
 """
 
 import json
+import re
 
 
 class ClusterError(Exception):
@@ -41,6 +42,8 @@ REFUSALS = frozenset({400, 403, 405, 406, 413, 415, 422})
 BODY_LIMIT = 500
 UNKNOWN_PATH = "404 page not found"
 """What the API server writes, as plain text, about a kind that it does not serve."""
+KIND_IN_PATH = re.compile(r"/apis/(?P<group>[^/]+)/(?P<version>[^/]+)/(namespaces/[^/]+/)?(?P<plural>[^/]+)")
+"""As `Resource.path` makes them."""
 
 
 def message_of(body: str) -> str:
@@ -61,9 +64,13 @@ def is_api_servers(body: str) -> bool:
     return isinstance(status, dict) and status.get("kind") == "Status"
 
 
-def from_answer(status: int, body: str) -> ClusterError:
-    """The error that an HTTP answer outside 2xx stands for."""
+def from_answer(status: int, body: str, path: str = "") -> ClusterError:
+    """The error that an HTTP answer outside 2xx stands for; `path` is what was asked for."""
     message = message_of(body) or f"HTTP {status}"
+    if message == UNKNOWN_PATH and (kind := KIND_IN_PATH.match(path)):
+        message = "this cluster has no {plural}.{group} in version {version}; install their definition (CRD)".format(
+            **kind.groupdict()
+        )
     if status == 404 and is_api_servers(body):
         return NotFound(message, status=status)
     if status == 409:

@@ -9,6 +9,8 @@ class Resource(NamedTuple):
     api_version: str
     kind: str
     plural: str
+    is_namespaced: bool = True
+    """False: its objects belong to the whole cluster, whatever namespace is asked for."""
 
     @property
     def group(self) -> str:
@@ -23,18 +25,15 @@ class Resource(NamedTuple):
     def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
         """The URL path of a collection, an object, or an object's subresource."""
         parts = [self.root]
-        if namespace is not None:
+        if namespace is not None and self.is_namespaced:
             parts += ["namespaces", namespace]
         parts += [part for part in (self.plural, name, subresource) if part]
         return "/".join(parts)
 
     def header(self, namespace: str, name: str) -> dict[str, object]:
-        """The first lines of a manifest: apiVersion, kind, and metadata with name and namespace."""
-        return {
-            "apiVersion": self.api_version,
-            "kind": self.kind,
-            "metadata": {"name": name, "namespace": namespace},
-        }
+        """The first lines of a manifest: apiVersion, kind, and metadata with name and, where it has one, namespace."""
+        place = {"namespace": namespace} if self.is_namespaced else {}
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": {"name": name, **place}}
 
 
 def group_of(api_version: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from k8s.client import Cluster
 from k8s.errors import ClusterError, Conflict, NotFound, Refused, Unavailable, from_answer
-from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS
+from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SCALED_OBJECTS, Resource
 from tests.api_server import ApiServer
 
 Json = dict[str, Any]
@@ -50,6 +50,16 @@ def test_answers(code: int, body: str, error: type[ClusterError], text: str) -> 
     found = from_answer(code, body)
     assert type(found) is error
     assert (str(found), found.status) == (text, code)
+
+
+@pytest.mark.parametrize("resource", [SCALED_OBJECTS, SCALED_OBJECTS._replace(is_namespaced=False)])
+def test_a_kind_that_is_not_served(resource: Resource) -> None:
+    """What to install is named, wherever its objects live."""
+    found = from_answer(404, "404 page not found\n", resource.path("test", "podinfo"))
+    version = resource.api_version.rpartition("/")[2]
+    assert str(found) == (
+        f"this cluster has no {resource.plural}.{resource.group} in version {version}; install their definition (CRD)"
+    )
 
 
 @given(st.integers(300, 599), st.text(max_size=30) | st.integers().map(str) | st.just("null") | st.just("[1]"))
