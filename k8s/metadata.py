@@ -23,6 +23,11 @@ def copied(pairs: Mapping[str, str] | None) -> dict[str, str]:
     return {key: value for key, value in (pairs or {}).items() if is_copied(key)}
 
 
+def copied_metadata(original: Json) -> Json:
+    """Labels and annotations that make sense on a copy of an object."""
+    return {key: copied(original["metadata"].get(key)) for key in ("labels", "annotations")}
+
+
 @dataclass(frozen=True)
 class PrefixFilter:
     """Keys that follow the original: those with one of the prefixes; `*` stands for all, nothing for none."""

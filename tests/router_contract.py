@@ -239,6 +239,19 @@ async def an_ab_test_is_kept_or_refused(rig: Rig) -> None:
     await rig.set(Split(0))
 
 
+async def an_ab_test_that_is_edited_away_ends(rig: Rig) -> None:
+    """Those whom it sent to the canary were chosen; everybody was not."""
+    without = rig.edited(analysis={"iterations": 5, "stepWeight": None, "maxWeight": None})
+    rig = without.edited(analysis={"match": [{"headers": {"x-canary": {"exact": "insider"}}}]})
+    if rig.refuses("spec.analysis.match"):
+        return
+    await rig.initialize()
+    await rig.set(Split(100))
+    await without.initialize()
+    assert await without.get() == without.expected(Split(0))
+    await without.set(Split(100))
+
+
 async def session_affinity_is_kept_or_refused(rig: Rig) -> None:
     """Sticky users do not change what the weights are read as; the same status gives the same objects."""
     without, rig = rig, rig.edited(analysis={"sessionAffinity": {"cookieName": "side"}})
@@ -274,6 +287,7 @@ CONTRACT: tuple[Claim, ...] = (
     what_vanished_is_made_again,
     mirroring_is_kept_or_refused,
     an_ab_test_is_kept_or_refused,
+    an_ab_test_that_is_edited_away_ends,
     session_affinity_is_kept_or_refused,
     finalizing_hands_back,
 )

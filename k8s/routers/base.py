@@ -1,12 +1,15 @@
 """What a router must do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
+from k8s.services import NOT_FLUX
 
 FULL = 100
+SERVICE_MISSING = "spec.service: required; write at least port"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,32 @@ def beyond_weights(canary: Canary) -> list[str]:
         "spec.analysis.sessionAffinity": analysis.session_affinity,
     }
     return [field for field, value in asked.items() if value]
+
+
+def split_of(weights: Mapping[str, object], primary: str, canary: str) -> Split | None:
+    """How weights, by name of a side, divide the traffic; None when others share it or they do not sum to 100.
+
+    A weight may be text, as the API server stores a quantity.
+    """
+    numbers = {name: str(weight) for name, weight in weights.items()}
+    if numbers.keys() != {primary, canary} or not all(number.isdecimal() for number in numbers.values()):
+        return None
+    weight = int(numbers[canary])
+    return Split(weight) if weight + int(numbers[primary]) == FULL else None
+
+
+def route_metadata(canary: Canary) -> Json:
+    """Labels and annotations of a route: `spec.service.apex` is the apex Service's and the route's."""
+    apex = canary.spec.service.apex if canary.spec.service else None
+    labels, annotations = (apex.labels, apex.annotations) if apex else ({}, {})
+    return {"labels": dict(labels), "annotations": {**annotations, **NOT_FLUX}}
+
+
+def metadata_patch(there: Json, wanted: Json) -> Json:
+    """A merge patch that adds the labels and annotations that lack; what others put there stays. Empty for none."""
+    known = {key: there["metadata"].get(key) or {} for key in wanted}
+    lacking = {key: values for key, values in wanted.items() if not values.items() <= known[key].items()}
+    return {"metadata": lacking} if lacking else {}
 
 
 class Router(Protocol):

@@ -4,19 +4,16 @@ API: gateway.solo.io/v1 RouteTable, gloo.solo.io/v1 Upstream. The paths are the 
 (`inheritablePathMatchers`).
 """
 
-from contextlib import suppress
-
-from k8s.apply import amend, find, is_owned_by, owner_of
+from k8s.apply import find, owner_of
 from k8s.client import Cluster, Json
-from k8s.errors import NotFound
 from k8s.inheritance import apply_wholly
 from k8s.models.analysis import HeaderMatch
 from k8s.models.canary import Canary
 from k8s.resources import GLOO_UPSTREAMS, ROUTE_TABLES
-from k8s.routers.base import FULL, Split, UnfitRoute
+from k8s.routers.base import SERVICE_MISSING, Split, UnfitRoute, split_of
+from k8s.routers.single import NOTHING, SingleObjectRouter
 from k8s.services import NOT_FLUX
 
-NOTHING = Split(0)
 COPIED_SETTINGS = (
     "sslConfig",
     "circuitBreakers",
@@ -30,13 +27,16 @@ COPIED_SETTINGS = (
 """What both Upstreams take from the one in `spec.upstreamRef`."""
 
 
-class GlooRouter:
+class GlooRouter(SingleObjectRouter):
     """Writes weights of two destinations; in an A/B test for the requests that match, before a route for the others."""
+
+    def __init__(self) -> None:
+        super().__init__(ROUTE_TABLES)
 
     def problem(self, canary: Canary) -> str:
         """What a RouteTable cannot express."""
         if canary.spec.service is None:
-            return "spec.service: required; write at least port"
+            return SERVICE_MISSING
         analysis = canary.spec.analysis
         if analysis.mirror:
             return "spec.analysis.mirror: not supported by provider gloo; remove it"
@@ -57,23 +57,7 @@ class GlooRouter:
         settings = await _settings(cluster, canary)
         for side in (canary.primary_service, canary.canary_service):
             await apply_wholly(cluster, GLOO_UPSTREAMS, _upstream(canary, raw, side, settings))
-        if await find(cluster, ROUTE_TABLES, canary.namespace, canary.apex_name) is None:
-            await _create(cluster, canary, raw, NOTHING)
-            return
-        await amend(cluster, _path(canary), lambda there: _patch(there, canary, _split(there, canary) or NOTHING))
-
-    async def set(self, cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
-        """Change both weights in one request; a table that vanished is made again."""
-        try:
-            await amend(cluster, _path(canary), lambda there: _patch(there, canary, split))
-        except NotFound:
-            await self.initialize(cluster, canary, raw)
-            await amend(cluster, _path(canary), lambda there: _patch(there, canary, split))
-
-    async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
-        """From the first route; None when it leads elsewhere."""
-        table = await find(cluster, ROUTE_TABLES, canary.namespace, canary.apex_name)
-        return _split(table, canary) if table else None
+        await super().initialize(cluster, canary, raw)
 
     async def obstacle(self, cluster: Cluster, canary: Canary) -> str:
         """A table that Gloo did not take."""
@@ -83,16 +67,26 @@ class GlooRouter:
                 return f"RouteTable {canary.apex_name}.{canary.namespace} was rejected: {status.get('reason', '')}"
         return ""
 
-    async def finalize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
-        """Delete the table while both its ends serve; the Upstreams are collected with the Canary."""
-        table = await find(cluster, ROUTE_TABLES, canary.namespace, canary.apex_name)
-        if table and is_owned_by(table, raw):
-            with suppress(NotFound):
-                await cluster.delete(_path(canary))
+    async def _wanted(self, cluster: Cluster, canary: Canary) -> Json:
+        return {"metadata": {"annotations": dict(NOT_FLUX)}, "spec": {"routes": _routes(canary, NOTHING)}}
 
+    def _brought(self, there: Json, wanted: Json, canary: Canary) -> Json | None:
+        return self._divided(there, canary, self._kept(there, canary))
 
-def _path(canary: Canary) -> str:
-    return ROUTE_TABLES.path(canary.namespace, canary.apex_name)
+    def _divided(self, there: Json, canary: Canary, split: Split) -> Json | None:
+        routes = _routes(canary, split)
+        return None if there["spec"].get("routes") == routes else {"spec": {"routes": routes}}
+
+    def _is_ab_test(self, there: Json, canary: Canary) -> bool:
+        return any(route.get("matchers") for route in there["spec"].get("routes") or [])
+
+    def _split(self, there: Json, canary: Canary) -> Split | None:
+        """From the first route, by which side an Upstream is of; its port may be that of an older spec."""
+        routes = there["spec"].get("routes") or [{}]
+        destinations = ((routes[0].get("routeAction") or {}).get("multi") or {}).get("destinations") or []
+        weights = {_side(each): each.get("weight") or 0 for each in destinations}
+        upstreams = f"{canary.namespace}-{canary.apex_name}"
+        return split_of(weights, f"{upstreams}-primaryupstream", f"{upstreams}-canaryupstream")
 
 
 def _statuses(status: Json) -> list[Json]:
@@ -137,18 +131,6 @@ def _upstream(canary: Canary, raw: Json, service: str, settings: Json) -> Json:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-async def _create(cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
-    manifest: Json = ROUTE_TABLES.header(canary.namespace, canary.apex_name)
-    manifest["metadata"] |= {"annotations": dict(NOT_FLUX), "ownerReferences": [owner_of(raw)]}
-    manifest["spec"] = {"routes": _routes(canary, split)}
-    await cluster.create(ROUTE_TABLES.path(canary.namespace), manifest)
-
-
-def _patch(table: Json, canary: Canary, split: Split) -> Json | None:
-    routes = _routes(canary, split)
-    return None if table["spec"].get("routes") == routes else {"spec": {"routes": routes}}
-
-
 def _routes(canary: Canary, split: Split) -> list[Json]:
     """One route; in an A/B test a second one leads who does not match to the primary."""
     matchers = _matchers(canary)
@@ -167,17 +149,6 @@ def _route(canary: Canary, split: Split) -> Json:
         for side, weight in sides
     ]
     return {"inheritablePathMatchers": True, "routeAction": {"multi": {"destinations": destinations}}}
-
-
-def _split(table: Json, canary: Canary) -> Split | None:
-    """By which side an Upstream is of; its port may be that of an older spec."""
-    routes = table["spec"].get("routes") or [{}]
-    destinations = ((routes[0].get("routeAction") or {}).get("multi") or {}).get("destinations") or []
-    weights = {_side(each): int(each.get("weight") or 0) for each in destinations}
-    sides = {f"{canary.namespace}-{canary.apex_name}-{side}upstream" for side in ("primary", "canary")}
-    if weights.keys() != sides or sum(weights.values()) != FULL:
-        return None
-    return Split(weights[f"{canary.namespace}-{canary.apex_name}-canaryupstream"])
 
 
 def _side(destination: Json) -> str:

@@ -4,25 +4,26 @@ API: networking.k8s.io/v1; annotations `nginx.ingress.kubernetes.io/canary*` of 
 never written: it leads to the apex Service, and so to the primary.
 """
 
-from contextlib import suppress
 from copy import deepcopy
 
-from k8s.apply import amend, find, is_owned_by, owner_of
 from k8s.client import Cluster, Json
-from k8s.errors import NotFound
-from k8s.metadata import LAST_APPLIED
+from k8s.metadata import copied_metadata
 from k8s.models.analysis import HeaderMatch
 from k8s.models.canary import Canary
 from k8s.resources import INGRESSES
 from k8s.routers.base import FULL, Split, UnfitRoute
+from k8s.routers.shadow import original_name, service_of, shadow_name
+from k8s.routers.single import NOTHING, SingleObjectRouter
 
 PREFIX = "nginx.ingress.kubernetes.io"
 COOKIE = "cookie"
-NOTHING = Split(0)
 
 
-class NginxRouter:
+class NginxRouter(SingleObjectRouter):
     """Weights, or headers and a cookie, as annotations of the shadow."""
+
+    def __init__(self) -> None:
+        super().__init__(INGRESSES)
 
     def problem(self, canary: Canary) -> str:
         """What ingress-nginx cannot express."""
@@ -39,58 +40,31 @@ class NginxRouter:
             return str(unfit)
         return ""
 
-    async def initialize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
-        """Make the shadow, or bring it to the Ingress that it shadows; its share of the traffic stays.
+    def _name(self, canary: Canary) -> str:
+        return shadow_name(canary)
 
-        Raises:
-            NotFound: the referenced Ingress does not exist.
-            UnfitRoute: nothing in it leads to the apex Service.
-        """
-        shadow = _shadow(await cluster.get(INGRESSES.path(canary.namespace, _name(canary))), canary)
-        if await find(cluster, INGRESSES, canary.namespace, _shadow_name(canary)) is None:
-            shadow["metadata"]["ownerReferences"] = [owner_of(raw)]
-            await cluster.create(INGRESSES.path(canary.namespace), shadow)
-            return
-        await amend(cluster, _path(canary), lambda there: _brought_to(there, shadow, canary))
+    async def _wanted(self, cluster: Cluster, canary: Canary) -> Json:
+        return _shadow(await cluster.get(INGRESSES.path(canary.namespace, original_name(canary))), canary)
 
-    async def set(self, cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
-        """Change the annotations in one request; a shadow that vanished is made again."""
-        try:
-            await amend(cluster, _path(canary), lambda there: _annotated(there, _share(canary, split)))
-        except NotFound:
-            await self.initialize(cluster, canary, raw)
-            await amend(cluster, _path(canary), lambda there: _annotated(there, _share(canary, split)))
+    def _brought(self, there: Json, wanted: Json, canary: Canary) -> Json | None:
+        others = {key: value for key, value in wanted["metadata"]["annotations"].items() if not _is_canary(key)}
+        patch = _annotated(there, others | _share(canary, self._kept(there, canary))) or {}
+        if there["spec"] != wanted["spec"]:
+            patch["spec"] = wanted["spec"]
+        return patch or None
 
-    async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
+    def _divided(self, there: Json, canary: Canary, split: Split) -> Json | None:
+        return _annotated(there, _share(canary, split))
+
+    def _is_ab_test(self, there: Json, canary: Canary) -> bool:
+        return any(key.startswith(f"{PREFIX}/canary-by-") for key in there["metadata"].get("annotations") or {})
+
+    def _split(self, there: Json, canary: Canary) -> Split | None:
         """From the annotations: some condition means an A/B test under way, otherwise the weight."""
-        shadow = await find(cluster, INGRESSES, canary.namespace, _shadow_name(canary))
-        return _split(shadow) if shadow else None
-
-    async def obstacle(self, cluster: Cluster, canary: Canary) -> str:
-        """None is ever told: an Ingress does not say which canary annotations were understood."""
-        del cluster, canary
-        return ""
-
-    async def finalize(self, cluster: Cluster, canary: Canary, raw: Json) -> None:
-        """Delete the shadow; the Ingress itself leads to the apex Service all along."""
-        if canary.spec.ingress_ref is None:
-            return
-        shadow = await find(cluster, INGRESSES, canary.namespace, _shadow_name(canary))
-        if shadow and is_owned_by(shadow, raw):
-            with suppress(NotFound):
-                await cluster.delete(_path(canary))
-
-
-def _name(canary: Canary) -> str:
-    return canary.spec.ingress_ref.name if canary.spec.ingress_ref else ""
-
-
-def _shadow_name(canary: Canary) -> str:
-    return f"{_name(canary)}-canary"
-
-
-def _path(canary: Canary) -> str:
-    return INGRESSES.path(canary.namespace, _shadow_name(canary))
+        if self._is_ab_test(there, canary):
+            return Split(FULL)
+        weight = (there["metadata"].get("annotations") or {}).get(f"{PREFIX}/canary-weight", "")
+        return Split(int(weight)) if weight.isdecimal() and int(weight) <= FULL else None
 
 
 def _is_canary(annotation: str) -> bool:
@@ -102,40 +76,21 @@ def _is_canary(annotation: str) -> bool:
 
 def _shadow(ingress: Json, canary: Canary) -> Json:
     """A copy without traffic: labels, annotations and rules of the original, with the canary's Service behind them."""
-    metadata = ingress["metadata"]
-    kept = {
-        key: value
-        for key, value in (metadata.get("annotations") or {}).items()
-        if not _is_canary(key) and key != LAST_APPLIED
-    }
+    metadata = copied_metadata(ingress)
+    kept = {key: value for key, value in metadata["annotations"].items() if not _is_canary(key)}
     spec = deepcopy(ingress["spec"])
-    backends = [each for each in _backends(spec) if (each.get("service") or {}).get("name") == canary.apex_name]
+    backends = [each for each in _backends(spec) if service_of(each) == canary.apex_name]
     if not backends:
-        raise UnfitRoute(f"backend {canary.apex_name} not found in ingress {metadata['name']}")
+        raise UnfitRoute(f"backend {canary.apex_name} not found in ingress {ingress['metadata']['name']}")
     for backend in backends:
         backend["service"]["name"] = canary.canary_service
-    shadow: Json = INGRESSES.header(canary.namespace, _shadow_name(canary))
-    shadow["metadata"] |= {
-        "labels": dict(metadata.get("labels") or {}),
-        "annotations": kept | _share(canary, NOTHING),
-    }
-    return shadow | {"spec": spec}
+    return {"metadata": {**metadata, "annotations": kept | _share(canary, NOTHING)}, "spec": spec}
 
 
 def _backends(spec: Json) -> list[Json]:
     paths = [path for rule in spec.get("rules") or [] for path in (rule.get("http") or {}).get("paths") or []]
     default = [spec["defaultBackend"]] if spec.get("defaultBackend") else []
     return [*(path["backend"] for path in paths), *default]
-
-
-def _brought_to(current: Json, shadow: Json, canary: Canary) -> Json | None:
-    """A patch to the original as it is now; the share of the traffic is the one that is there."""
-    split = _split(current) or NOTHING
-    wanted = {key: value for key, value in shadow["metadata"]["annotations"].items() if not _is_canary(key)}
-    patch = _annotated(current, wanted | _share(canary, split)) or {}
-    if current["spec"] != shadow["spec"]:
-        patch["spec"] = shadow["spec"]
-    return patch or None
 
 
 def _annotated(current: Json, wanted: dict[str, str]) -> Json | None:
@@ -155,14 +110,6 @@ def _share(canary: Canary, split: Split) -> dict[str, str]:
     if canary.strategy == "ab-testing":
         return share | (_conditions(canary) if split.canary else {})
     return share | {f"{PREFIX}/canary-weight": str(split.canary)}
-
-
-def _split(shadow: Json) -> Split | None:
-    annotations = shadow["metadata"].get("annotations") or {}
-    if any(key.startswith(f"{PREFIX}/canary-by-") for key in annotations):
-        return Split(FULL)
-    weight = annotations.get(f"{PREFIX}/canary-weight", "")
-    return Split(int(weight)) if weight.isdecimal() and int(weight) <= FULL else None
 
 
 def _conditions(canary: Canary) -> dict[str, str]:

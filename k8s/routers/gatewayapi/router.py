@@ -13,12 +13,11 @@ from k8s.client import Cluster, Json
 from k8s.errors import NotFound
 from k8s.models.canary import Canary
 from k8s.resources import Resource
-from k8s.routers.base import Split, UnfitRoute
+from k8s.routers.base import Split, UnfitRoute, metadata_patch, route_metadata
 from k8s.routers.gatewayapi.fit import ANNOTATION, is_users, require_fit, require_kept
 from k8s.routers.gatewayapi.obstacle import obstacle_of
 from k8s.routers.gatewayapi.present import divided, handed_back, is_ab_test, replaced, split_in, withdrawn
 from k8s.routers.gatewayapi.rules import rules_of
-from k8s.services import NOT_FLUX
 
 NOTHING = Split(0)
 
@@ -96,7 +95,7 @@ class GatewayApiRouter:
             remedy = f"create it, or take the annotation {ANNOTATION} off the Canary"
             raise UnfitRoute(f"HTTPRoute {canary.apex_name}.{canary.namespace}: not found; {remedy}")
         manifest: Json = self._resource.header(canary.namespace, canary.apex_name)
-        manifest["metadata"] |= {**_metadata(canary), "ownerReferences": [owner_of(raw)]}
+        manifest["metadata"] |= {**route_metadata(canary), "ownerReferences": [owner_of(raw)]}
         attachment = {key: value for key, value in _attachment(canary).items() if value is not None}
         manifest["spec"] = {**attachment, "rules": rules_of(canary, split)}
         stored = await cluster.create(self._resource.path(canary.namespace), manifest)
@@ -145,21 +144,8 @@ def _patch(route: Json, rules: list[Json], canary: Canary | None = None) -> Json
     """What of the route changes: its rules, and with a Canary also its parents, host names and metadata."""
     wanted = {"rules": rules} | (_attachment(canary) if canary else {})
     spec = {key: value for key, value in wanted.items() if route["spec"].get(key) != value}
-    known = {key: route["metadata"].get(key) or {} for key in ("labels", "annotations")}
-    metadata = {
-        key: values
-        for key, values in (_metadata(canary) if canary else {}).items()
-        if not values.items() <= known[key].items()
-    }
-    patch = {"spec": spec, "metadata": metadata}
-    return {key: value for key, value in patch.items() if value} or None
-
-
-def _metadata(canary: Canary) -> Json:
-    """`spec.service.apex` is the apex Service's and the route's; what others put on the route stays."""
-    apex = canary.spec.service.apex if canary.spec.service else None
-    labels, annotations = (apex.labels, apex.annotations) if apex else ({}, {})
-    return {"labels": dict(labels), "annotations": {**annotations, **NOT_FLUX}}
+    metadata = metadata_patch(route, route_metadata(canary)) if canary else {}
+    return ({"spec": spec} if spec else {}) | metadata or None
 
 
 def _attachment(canary: Canary) -> Json:
