@@ -1,6 +1,6 @@
 """The built-in checks as queries: what success rate and latency mean in each data plane's own series. Pure.
 
-Queries are data: a dialect is two templates. Success rate is a percentage, 0-100; duration the 99th percentile in
+Queries are data: a dialect names two series. Success rate is a percentage, 0-100; duration the 99th percentile in
 milliseconds.
 """
 
@@ -19,50 +19,41 @@ SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
 @dataclass(frozen=True)
 class Dialect:
-    """The two built-in queries of a data plane; `{series}` selects the canary's, `{window}` is a range."""
+    """How a data plane counts requests; `series` are labels that select the canary's, `window` is a range."""
 
-    success_rate: str
-    duration: str
+    requests: str
+    """A counter of all requests."""
+    failures: str
+    """The label that tells those that failed."""
+    latencies: str
+    """A histogram, without `_bucket`."""
+    is_in_seconds: bool = False
+    """Otherwise in milliseconds."""
+
+    def success_rate(self, series: str, window: str) -> str:
+        """A service that answers nothing but errors has no successful series at all, so failures are counted.
+
+        Their absence is zero, so that a release without any has data.
+        """
+        failed = f"sum(rate({self.requests}{{{series},{self.failures}}}[{window}])) or vector(0)"
+        return f"100 - 100 * ({failed}) / sum(rate({self.requests}{{{series}}}[{window}]))"
+
+    def duration(self, series: str, window: str) -> str:
+        """In milliseconds."""
+        quantile = f"histogram_quantile(0.99, sum(rate({self.latencies}_bucket{{{series}}}[{window}])) by (le))"
+        return f"1000 * {quantile}" if self.is_in_seconds else quantile
 
 
-# A service that answers nothing but errors has no successful series at all: count the failures, and let their absence
-# be zero, so that such a release fails its check instead of having no data.
-LINKERD = Dialect(
-    success_rate=(
-        '100 - 100 * (sum(rate(response_total{{{series},classification="failure"}}[{window}])) or vector(0))'
-        " / sum(rate(response_total{{{series}}}[{window}]))"
-    ),
-    duration=("histogram_quantile(0.99, sum(rate(response_latency_ms_bucket{{{series}}}[{window}])) by (le))"),
-)
+LINKERD = Dialect("response_total", 'classification="failure"', "response_latency_ms")
 APPLICATION = Dialect(
-    success_rate=(
-        '100 - 100 * (sum(rate(http_request_duration_seconds_count{{{series},status=~"5.*"}}[{window}])) or vector(0))'
-        " / sum(rate(http_request_duration_seconds_count{{{series}}}[{window}]))"
-    ),
-    duration=(
-        "1000 * histogram_quantile(0.99, sum(rate(http_request_duration_seconds_bucket{{{series}}}[{window}])) by (le))"
-    ),
+    "http_request_duration_seconds_count", 'status=~"5.*"', "http_request_duration_seconds", is_in_seconds=True
 )
-
-# Envoy counts by cluster; Knative's gateways name a cluster after the revision behind it.
-ENVOY = Dialect(
-    success_rate=(
-        '100 - 100 * (sum(rate(envoy_cluster_upstream_rq{{{series},envoy_response_code=~"5.*"}}[{window}]))'
-        " or vector(0)) / sum(rate(envoy_cluster_upstream_rq{{{series}}}[{window}]))"
-    ),
-    duration="histogram_quantile(0.99, sum(rate(envoy_cluster_upstream_rq_time_bucket{{{series}}}[{window}])) by (le))",
-)
-
-# ingress-nginx marks what it sent to a canary by the label `canary`.
+ENVOY = Dialect("envoy_cluster_upstream_rq", 'envoy_response_code=~"5.*"', "envoy_cluster_upstream_rq_time")
 INGRESS_NGINX = Dialect(
-    success_rate=(
-        '100 - 100 * (sum(rate(nginx_ingress_controller_requests{{{series},status=~"5.*"}}[{window}])) or vector(0))'
-        " / sum(rate(nginx_ingress_controller_requests{{{series}}}[{window}]))"
-    ),
-    duration=(
-        "1000 * histogram_quantile(0.99, "
-        "sum(rate(nginx_ingress_controller_response_duration_seconds_bucket{{{series}}}[{window}])) by (le))"
-    ),
+    "nginx_ingress_controller_requests",
+    'status=~"5.*"',
+    "nginx_ingress_controller_response_duration_seconds",
+    is_in_seconds=True,
 )
 
 
@@ -77,8 +68,7 @@ def builtin_query(metric: str, provider: str, canary: Canary, target: Json, wind
         window: a Prometheus range such as `60s`.
     """
     dialect, series = dialect_of(provider, canary, target)
-    template = dialect.success_rate if metric == SUCCESS_RATE else dialect.duration
-    return template.format(series=series, window=window)
+    return dialect.success_rate(series, window) if metric == SUCCESS_RATE else dialect.duration(series, window)
 
 
 def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, str]:
@@ -88,7 +78,7 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
     """
     ref = canary.spec.target_ref
     kind = target_for(ref.api_version, ref.kind)
-    if provider == KNATIVE:
+    if provider == KNATIVE:  # its gateways name Envoy's cluster after the revision behind it
         return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
     if provider == GLOO:
         name = f"{canary.namespace}-{canary.apex_name}-canaryupstream-"
@@ -148,7 +138,7 @@ def linkerd_service_series(canary: Canary, service: str) -> str:
 
 
 def ingress_series(canary: Canary) -> str:
-    """Requests that the Ingress of the Canary sent to its shadow."""
+    """Requests that the Ingress of the Canary sent to its shadow, which ingress-nginx marks by the label `canary`."""
     ingress = canary.spec.ingress_ref.name if canary.spec.ingress_ref else canary.target_name
     return f'namespace="{canary.namespace}",ingress="{ingress}",canary!=""'
 
