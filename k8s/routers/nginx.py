@@ -12,14 +12,14 @@ from k8s.models.analysis import HeaderMatch
 from k8s.models.canary import Canary
 from k8s.resources import INGRESSES
 from k8s.routers.base import FULL, Split, UnfitRoute
-from k8s.routers.shadow import original_name, service_of, shadow_name
-from k8s.routers.single import NOTHING, SingleObjectRouter
+from k8s.routers.shadow import ShadowRouter, original_name, service_of, shadow_name, spec_patch
+from k8s.routers.single import NOTHING
 
 PREFIX = "nginx.ingress.kubernetes.io"
 COOKIE = "cookie"
 
 
-class NginxRouter(SingleObjectRouter):
+class NginxRouter(ShadowRouter):
     """Weights, or headers and a cookie, as annotations of the shadow."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class NginxRouter(SingleObjectRouter):
     async def _wanted(self, cluster: Cluster, canary: Canary) -> Json:
         return _shadow(await cluster.get(INGRESSES.path(canary.namespace, original_name(canary))), canary)
 
-    def _brought(self, there: Json, wanted: Json, canary: Canary) -> Json | None:
+    def _followed(self, there: Json, wanted: Json, canary: Canary, split: Split) -> Json | None:
         others = {key: value for key, value in wanted["metadata"]["annotations"].items() if not _is_canary(key)}
-        patch = _annotated(there, others | _share(canary, self._kept(there, canary))) or {}
-        if there["spec"] != wanted["spec"]:
-            patch["spec"] = wanted["spec"]
-        return patch or None
+        return {
+            **(_annotated(there, others | _share(canary, split)) or {}),
+            **spec_patch(there, wanted["spec"]),
+        } or None
 
     def _divided(self, there: Json, canary: Canary, split: Split) -> Json | None:
         return _annotated(there, _share(canary, split))
