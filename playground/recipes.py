@@ -175,5 +175,16 @@ RECIPES = {
             what="the Contour 1.33.8 resource definitions",
             copies=(Copy("github.com/projectcontour/contour", ("examples/contour/01-crds.yaml",), DEFINITIONS),),
         ),
+        Recipe(
+            name="traefik",
+            what="Traefik's 3.7.13 definition of the TraefikService",
+            copies=(
+                Copy(
+                    "github.com/traefik/traefik/v3",
+                    ("docs/content/reference/dynamic-configuration/traefik.io_traefikservices.yaml",),
+                    DEFINITIONS,
+                ),
+            ),
+        ),
     )
 }

@@ -135,3 +135,21 @@ def an_ingress(name: str = "podinfo", **annotations: str) -> Json:
         "metadata": {"name": name, "labels": {"app": "podinfo"}, "annotations": annotations},
         "spec": {"ingressClassName": "nginx", "rules": [{"host": "app.example.com", "http": {"paths": paths}}]},
     }
+
+
+def an_apisix_route(name: str = "podinfo", **rule: Any) -> Json:
+    """An ApisixRoute whose first rule leads to podinfo, with fields of that replaced, and another rule."""
+    rules = [
+        {
+            "name": path.strip("/") or "root",
+            "match": {"hosts": ["app.example.com"], "paths": [f"{path}*"]},
+            "backends": [{"serviceName": service, "servicePort": 80}],
+        }
+        for path, service in (("/", "podinfo"), ("/other", "other"))
+    ]
+    return {
+        "apiVersion": "apisix.apache.org/v2",
+        "kind": "ApisixRoute",
+        "metadata": {"name": name, "labels": {"app": "podinfo"}},
+        "spec": {"ingressClassName": "apisix", "http": [rules[0] | rule, rules[1]]},
+    }

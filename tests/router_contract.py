@@ -13,18 +13,21 @@ from k8s.client import Cluster, Json
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.resources import (
+    APISIX_ROUTES,
     HTTP_ROUTES_V1,
     HTTP_ROUTES_V1BETA1,
     INGRESSES,
     KNATIVE_SERVICES,
     ROUTE_TABLES,
+    TRAEFIK_SERVICES,
+    TRAFFIC_ROUTES,
     TRAFFIC_SPLITS_V1ALPHA1,
     TRAFFIC_SPLITS_V1ALPHA2,
     TRAFFIC_SPLITS_V1ALPHA3,
     Resource,
 )
 from k8s.routers.base import Router, Split
-from tests.objects import a_canary, a_knative_service, a_service, an_analysis, an_ingress
+from tests.objects import a_canary, a_knative_service, a_service, an_analysis, an_apisix_route, an_ingress
 
 GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
 NAME = "podinfo"
@@ -36,8 +39,9 @@ class Case:
     """What the contract has to know of one router."""
 
     objects: tuple[Resource, ...] = ()
-    """Kinds of the objects that it makes, all named as the apex Service, with this at the end."""
-    suffix: str = ""
+    """Kinds of the objects that it makes."""
+    name: str = NAME
+    """Of all of them."""
     service: Json = field(default_factory=dict)
     """What its Canary needs in `spec.service` besides the guide's."""
     edit: Json = field(default_factory=lambda: {"port": 9899})
@@ -55,6 +59,14 @@ class Case:
 
 
 CASES = {
+    "apisix": Case(
+        (APISIX_ROUTES,),
+        name=f"{NAME}-{NAME}-canary",
+        spec={"routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": NAME}},
+        edit={},
+        needs={APISIX_ROUTES.path("{namespace}", NAME): an_apisix_route()},
+        in_playground=False,
+    ),
     "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
     "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
     "knative": Case(
@@ -66,20 +78,25 @@ CASES = {
     ),
     "gloo": Case((ROUTE_TABLES,), in_playground=False),
     "kubernetes": Case(divides=False),
+    "kuma": Case((TRAFFIC_ROUTES,), in_playground=False),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
-    "nginx": Case(
-        (INGRESSES,),
-        suffix="-canary",
-        spec={"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": NAME}},
-        edit={},
-        needs={INGRESSES.path("{namespace}", NAME): an_ingress()},
-    ),
+    **{
+        provider: Case(
+            (INGRESSES,),
+            name=f"{NAME}-canary",
+            spec={"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": NAME}},
+            edit={},
+            needs={INGRESSES.path("{namespace}", NAME): an_ingress()},
+        )
+        for provider in ("nginx", "skipper")
+    },
     **{
         f"smi:{resource.api_version.rpartition('/')[2]}": Case(
             (resource,), edit={"hosts": ["podinfo.test"]}, in_playground=False
         )
         for resource in (TRAFFIC_SPLITS_V1ALPHA1, TRAFFIC_SPLITS_V1ALPHA2, TRAFFIC_SPLITS_V1ALPHA3)
     },
+    "traefik": Case((TRAEFIK_SERVICES,)),
 }
 
 
@@ -96,11 +113,6 @@ class Rig:
     def canary(self) -> Canary:
         """As loaded."""
         return load_canary(self.raw)
-
-    @property
-    def name(self) -> str:
-        """Of the router's objects."""
-        return f"{self.canary.apex_name}{self.case.suffix}"
 
     def edited(self, **spec: Any) -> "Rig":
         """The Canary with fields of its spec merged, two levels deep."""
@@ -133,7 +145,7 @@ class Rig:
     async def objects(self) -> list[Json | None]:
         """The router's objects, without what changes with every write."""
         namespace = self.canary.namespace
-        found = [await find(self.cluster, resource, namespace, self.name) for resource in self.case.objects]
+        found = [await find(self.cluster, resource, namespace, self.case.name) for resource in self.case.objects]
         return [substance(obj) if obj else None for obj in found]
 
     async def shows_more_than(self, other: "Rig", split: Split) -> bool:
@@ -207,7 +219,7 @@ async def what_vanished_is_made_again(rig: Rig) -> None:
         return
     await rig.initialize()
     for resource in rig.case.objects:
-        await rig.cluster.delete(resource.path(rig.canary.namespace, rig.name))
+        await rig.cluster.delete(resource.path(rig.canary.namespace, rig.case.name))
     assert await rig.get() is None
     await rig.set(Split(35))
 

@@ -16,9 +16,6 @@ PAGE = ROOT / "docs" / "canary-fields.md"
 HEADING = re.compile(r"^## (\w+)$")
 ROW = re.compile(r"^\| `([^`]+)` \| (.+) \| (?:`(tests/\S+\.py::test_\w+)`|(-)) \|$")
 PENDING = {
-    "Canary spec.routeRef",
-    "Canary spec.routeRef.apiVersion",
-    "Canary spec.routeRef.kind",
     "Canary spec.service.gateways",
     "Canary spec.service.delegation",
     "Canary spec.service.trafficPolicy",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from k8s.client import Cluster
 from k8s.errors import ClusterError, Conflict, NotFound, Refused, Unavailable, from_answer
-from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SCALED_OBJECTS, Resource
+from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SCALED_OBJECTS, TRAFFIC_ROUTES, Resource
 from tests.api_server import ApiServer
 
 Json = dict[str, Any]
@@ -52,7 +52,7 @@ def test_answers(code: int, body: str, error: type[ClusterError], text: str) -> 
     assert (str(found), found.status) == (text, code)
 
 
-@pytest.mark.parametrize("resource", [SCALED_OBJECTS, SCALED_OBJECTS._replace(is_namespaced=False)])
+@pytest.mark.parametrize("resource", [SCALED_OBJECTS, TRAFFIC_ROUTES])
 def test_a_kind_that_is_not_served(resource: Resource) -> None:
     """What to install is named, wherever its objects live."""
     found = from_answer(404, "404 page not found\n", resource.path("test", "podinfo"))
