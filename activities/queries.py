@@ -4,16 +4,19 @@ Queries are data: a dialect names two series. Success rate is a percentage, 0-10
 milliseconds.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from k8s.client import Json
 from k8s.models.canary import Canary
+from k8s.routers.apisix import route_name
+from k8s.routers.shadow import original_name, shadow_name
 from k8s.targets.knative import PROVIDER as KNATIVE
 from k8s.targets.registry import target_for
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
-GLOO, NGINX = "gloo", "nginx"
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
 
@@ -55,6 +58,20 @@ INGRESS_NGINX = Dialect(
     "nginx_ingress_controller_response_duration_seconds",
     is_in_seconds=True,
 )
+# Of Skipper's two histograms only this one counts requests that got no answer, since the canary could not be reached.
+SKIPPER = Dialect(
+    "skipper_serve_route_duration_seconds_count",
+    'code=~"5.*"',
+    "skipper_serve_route_duration_seconds",
+    is_in_seconds=True,
+)
+TRAEFIK = Dialect(
+    "traefik_service_request_duration_seconds_count",
+    'code=~"5.*"',
+    "traefik_service_request_duration_seconds",
+    is_in_seconds=True,
+)
+APISIX = Dialect("apisix_http_status", 'code=~"5.*"', "apisix_http_latency")
 
 
 def builtin_query(metric: str, provider: str, canary: Canary, target: Json, window: str) -> str:
@@ -76,15 +93,13 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
 
     Pods are known by their workload's name, and where a target has none of its own, by the canary's Service.
     """
+    if provider in BY_ROUTE:
+        dialect, series_of = BY_ROUTE[provider]
+        return dialect, series_of(canary)
     ref = canary.spec.target_ref
     kind = target_for(ref.api_version, ref.kind)
     if provider == KNATIVE:  # its gateways name Envoy's cluster after the revision behind it
         return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
-    if provider == GLOO:
-        name = f"{canary.namespace}-{canary.apex_name}-canaryupstream-"
-        return ENVOY, f'envoy_cluster_name=~"{name}[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"'
-    if provider == NGINX:
-        return INGRESS_NGINX, ingress_series(canary)
     service = kind.canary_name(canary.target_name)
     if speaks_linkerd(provider, canary):
         series = linkerd_series(canary, target) if kind.pod_suffix else linkerd_service_series(canary, service)
@@ -137,12 +152,6 @@ def linkerd_service_series(canary: Canary, service: str) -> str:
     return f'direction="outbound",dst_namespace="{canary.namespace}",dst_service="{service}"'
 
 
-def ingress_series(canary: Canary) -> str:
-    """Requests that the Ingress of the Canary sent to its shadow, which ingress-nginx marks by the label `canary`."""
-    ingress = canary.spec.ingress_ref.name if canary.spec.ingress_ref else canary.target_name
-    return f'namespace="{canary.namespace}",ingress="{ingress}",canary!=""'
-
-
 def pod_series(canary: Canary, suffix: str) -> str:
     """An application's own histogram, with the pod labels of Flagger's bundled Prometheus."""
     literal = canary.target_name.replace(".", r"\.")  # the only character of a name that a regular expression reads
@@ -157,3 +166,56 @@ def service_series(canary: Canary, service: str) -> str:
 def escaped(text: str) -> str:
     """Text as it stands between the quotes of a PromQL string."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+# -- data planes that know the canary by what routes to it, whatever its pods are ------------------------------------
+
+
+def apisix_series(canary: Canary) -> str:
+    """Requests that the shadow took, to either side: APISIX does not tell them apart.
+
+    Of its latencies the one that clients see; the empty alternative lets the counter through, which has no `type`.
+    """
+    return f'route=~"{canary.namespace}_{route_name(canary)}_.+",type=~"request|"'
+
+
+def gloo_series(canary: Canary) -> str:
+    """Envoy's cluster is named after the canary's Upstream, and that after the apex Service."""
+    name = f"{canary.namespace}-{canary.apex_name}-canaryupstream-"
+    return f'envoy_cluster_name=~"{name}[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"'
+
+
+def kuma_series(canary: Canary) -> str:
+    """What the proxies beside the canary's pods let in; what they let out goes to other clusters."""
+    service = f"{canary.canary_service}_{canary.namespace}_svc_[0-9a-zA-Z-]+"
+    return f'service=~"{service}",envoy_cluster_name=~"localhost_.*"'
+
+
+def ingress_series(canary: Canary) -> str:
+    """Requests that the Ingress of the Canary sent to its shadow, which ingress-nginx marks by the label `canary`."""
+    return f'namespace="{canary.namespace}",ingress="{original_name(canary)}",canary!=""'
+
+
+def skipper_series(canary: Canary) -> str:
+    """Requests that the shadow sent to the canary, by the name that Skipper gives that route."""
+    names = (canary.namespace, shadow_name(canary), canary.canary_service)
+    namespace, shadow, service = (re.sub(r"\W", "_", name) for name in names)
+    return f'route=~"kube(ew)?_{namespace}__{shadow}__.*__{service}(_[0-9]+)?"'
+
+
+def traefik_series(canary: Canary) -> str:
+    """The Service in its TraefikService, by the plain name and by that of Traefik's option `safeNaming`."""
+    port = canary.spec.service.port if canary.spec.service else ""
+    plain = f"{canary.namespace}-{canary.canary_service}-{port}"
+    safe = f"{canary.namespace}_{canary.apex_name}_wrr_[0-9]+_{canary.namespace}_{canary.canary_service}_{port}"
+    return f'service=~"({plain}|{safe})@kubernetescrd"'
+
+
+BY_ROUTE: dict[str, tuple[Dialect, Callable[[Canary], str]]] = {
+    "apisix": (APISIX, apisix_series),
+    "gloo": (ENVOY, gloo_series),
+    "kuma": (ENVOY, kuma_series),
+    "nginx": (INGRESS_NGINX, ingress_series),
+    "skipper": (SKIPPER, skipper_series),
+    "traefik": (TRAEFIK, traefik_series),
+}

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from activities.queries import DURATION, SUCCESS_RATE, application_port, builtin_query, escaped, speaks_linkerd
+from activities.queries import (
+    DURATION,
+    SUCCESS_RATE,
+    application_port,
+    builtin_query,
+    dialect_of,
+    escaped,
+    speaks_linkerd,
+)
 from k8s.models.loading import load_canary
 from tests.objects import a_canary, a_deployment, a_model, a_service, a_template
 from tests.targets import EXAMPLES, Example
@@ -115,6 +123,61 @@ def test_gloo() -> None:
     canary = a_model(provider="gloo", service=a_service(name="front"))
     text = builtin_query(SUCCESS_RATE, "gloo", canary, a_deployment(), "60s")
     assert 'envoy_cluster_name=~"test-front-canaryupstream-[0-9a-zA-Z-]+_[0-9a-zA-Z-]+"' in text
+
+
+INGRESS = {"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "the.front"}}
+ROUTE = {"routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "front"}}
+SAFE = "test_shop_wrr_1_test_shop-canary_9898@kubernetescrd"
+
+
+@pytest.mark.parametrize(
+    ("provider", "spec", "labels", "counts"),
+    [
+        ("apisix", ROUTE, {"route": "test_front-shop-canary_root"}, True),
+        ("apisix", ROUTE, {"route": "test_front-shop-canary_root", "type": "request"}, True),
+        ("apisix", ROUTE, {"route": "test_front-shop-canary_root", "type": "upstream"}, False),
+        ("apisix", ROUTE, {"route": "test_front_root"}, False),
+        ("kuma", {}, {"service": "shop-canary_test_svc_9898", "envoy_cluster_name": "localhost_9898"}, True),
+        ("kuma", {}, {"service": "shop-canary_test_svc_9898", "envoy_cluster_name": "bank_test_svc_80"}, False),
+        ("kuma", {}, {"service": "shop-primary_test_svc_9898", "envoy_cluster_name": "localhost_9898"}, False),
+        ("skipper", INGRESS, {"route": "kube_test__the_front_canary__shop_test____shop_canary"}, True),
+        ("skipper", INGRESS, {"route": "kubeew_test__the_front_canary__shop_test____shop_canary_0"}, True),
+        ("skipper", INGRESS, {"route": "kube_test__the_front_canary__shop_test____shop_primary"}, False),
+        ("skipper", INGRESS, {"route": "kube_test__the_front__shop_test____shop"}, False),
+        ("traefik", {}, {"service": "test-shop-canary-9898@kubernetescrd"}, True),
+        ("traefik", {}, {"service": SAFE}, True),
+        ("traefik", {}, {"service": "test-shop-primary-9898@kubernetescrd"}, False),
+        ("traefik", {}, {"service": "test-shop-canary-9898-x@kubernetescrd"}, False),
+    ],
+)
+@pytest.mark.parametrize("metric", [SUCCESS_RATE, DURATION])
+def test_what_routes_to_the_canary(metric: str, provider: str, spec: Json, labels: Series, *, counts: bool) -> None:
+    """Each data plane names that in its own way; the primary's requests are told apart where it can."""
+    canary = a_model(provider=provider, service=a_service(name="shop"), **spec)
+    text = builtin_query(metric, provider, canary, a_deployment(), "60s")
+    for selector in re.findall(r"{([^}]*)}", text):
+        series = {**labels, "code": "503", "envoy_response_code": "503"}
+        matchers = MATCHER.findall(selector)
+        assert all(matches(series.get(label, ""), *condition) for label, *condition in matchers) is counts
+
+
+@pytest.mark.parametrize(
+    ("provider", "spec", "requests", "latencies"),
+    [
+        ("apisix", ROUTE, "apisix_http_status", "apisix_http_latency"),
+        ("skipper", INGRESS, "skipper_serve_route_duration_seconds_count", "skipper_serve_route_duration_seconds"),
+        ("traefik", {}, "traefik_service_request_duration_seconds_count", "traefik_service_request_duration_seconds"),
+    ],
+)
+def test_what_a_gateway_counts(provider: str, spec: Json, requests: str, latencies: str) -> None:
+    """Failures by their code, and the 99th percentile in milliseconds."""
+    dialect, _ = dialect_of(provider, a_model(provider=provider, service=a_service(), **spec), a_deployment())
+    assert dialect.success_rate('side="a"', "60s") == (
+        f'100 - 100 * (sum(rate({requests}{{side="a",code=~"5.*"}}[60s])) or vector(0))'
+        f' / sum(rate({requests}{{side="a"}}[60s]))'
+    )
+    quantile = f'histogram_quantile(0.99, sum(rate({latencies}_bucket{{side="a"}}[60s])) by (le))'
+    assert dialect.duration('side="a"', "60s") == (f"1000 * {quantile}" if "seconds" in latencies else quantile)
 
 
 @pytest.mark.parametrize(
