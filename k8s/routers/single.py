@@ -35,21 +35,27 @@ class SingleObjectRouter(ABC):
 
         Raises:
             NotFound: what it is made from does not exist, or nobody installed its kind.
-            UnfitRoute: it cannot be made from that.
+            UnfitRoute: it cannot be made from that, or the API server did not keep all of it.
         """
         wanted = await self._wanted(cluster, canary)
         if await find(cluster, self._resource, canary.namespace, self._name(canary)) is None:
-            await cluster.create(self._resource.path(canary.namespace), self._manifest(canary, raw, wanted))
-            return
-        await amend(cluster, self._path(canary), lambda there: self._brought(there, wanted, canary))
+            stored = await cluster.create(self._resource.path(canary.namespace), self._manifest(canary, raw, wanted))
+        else:
+            stored = await amend(cluster, self._path(canary), lambda there: self._brought(there, wanted, canary))
+        self._require_kept(stored, canary)
 
     async def set(self, cluster: Cluster, canary: Canary, raw: Json, split: Split) -> None:
-        """Divide the traffic in one request; an object that vanished is made again."""
+        """Divide the traffic in one request; an object that vanished is made again.
+
+        The way back, all traffic to the primary, is refused for nothing that the API server made of it.
+        """
         try:
-            await amend(cluster, self._path(canary), lambda there: self._divided(there, canary, split))
+            stored = await amend(cluster, self._path(canary), lambda there: self._divided(there, canary, split))
         except NotFound:
             await self.initialize(cluster, canary, raw)
-            await amend(cluster, self._path(canary), lambda there: self._divided(there, canary, split))
+            stored = await amend(cluster, self._path(canary), lambda there: self._divided(there, canary, split))
+        if split != NOTHING:
+            self._require_kept(stored, canary)
 
     async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
         """From the object; None when it is not there, or when somebody leads the traffic elsewhere."""
@@ -98,6 +104,10 @@ class SingleObjectRouter(ABC):
         if self._is_ab_test(there, canary) and canary.strategy != "ab-testing":
             return NOTHING
         return self._split(there, canary) or NOTHING
+
+    def _require_kept(self, stored: Json, canary: Canary) -> None:
+        """Raises UnfitRoute for an object of which the API server left something out; here it is trusted."""
+        del stored, canary
 
     def _is_ours(self, there: Json, canary: Canary, raw: Json) -> bool:
         """Whether it goes with the Canary."""

@@ -12,9 +12,9 @@ from k8s.client import Cluster
 from k8s.models.loading import load_canary
 from k8s.resources import HTTP_ROUTES_V1
 from k8s.routers.base import Split, UnfitRoute
-from k8s.routers.gatewayapi.fit import lost_in
 from k8s.routers.gatewayapi.obstacle import is_accepted
 from k8s.routers.gatewayapi.router import GatewayApiRouter
+from k8s.routers.kept import lost_in
 from tests.api_server import ApiServer, status
 from tests.objects import a_canary, a_service, an_analysis
 

@@ -10,7 +10,7 @@ from k8s.client import Json
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.routers.base import Split
-from k8s.routers.gatewayapi.present import divided, handed_back, is_ab_test, replaced, split_in, withdrawn
+from k8s.routers.gatewayapi.present import RULES, divided
 from k8s.routers.gatewayapi.rules import rules_of
 from tests.objects import a_canary, a_model, a_service, an_analysis
 
@@ -58,9 +58,9 @@ def test_what_is_written_is_read(strategy: str, split: Split) -> None:
     """In every strategy the split of the rules is the one they were made of."""
     canary = a_strategy(strategy)
     rules = rules_of(canary, split)
-    assert split_in(rules, canary) == split
-    assert is_ab_test(rules, canary) is (strategy == "ab-testing")
-    assert replaced(rules, rules, canary) == rules
+    assert RULES.split_in(rules, canary) == split
+    assert RULES.is_ab_test(rules, canary) is (strategy == "ab-testing")
+    assert RULES.replaced(rules, rules, canary) == rules
 
 
 @pytest.mark.parametrize("strategy", list(ANALYSES))
@@ -71,19 +71,19 @@ def test_others_keep_their_places(strategy: str, split: Split, others: list[Json
     before, after = others[:1], others[1:]
     present = [*before, *rules_of(canary, Split(0)), *after]
     ours = rules_of(canary, split)
-    assert replaced(present, ours, canary) == [*before, *ours, *after]
+    assert RULES.replaced(present, ours, canary) == [*before, *ours, *after]
 
 
 @given(rules=rules_to(APEX, PRIMARY, SECOND, OTHER))
 def test_withdrawing(rules: list[Json]) -> None:
     """Whatever stands there, the canary gets nothing afterwards, and nobody else loses anything."""
-    left = withdrawn(rules, CANARY)
+    left = RULES.withdrawn(rules, CANARY)
     refs = [ref for rule in left for ref in rule["backendRefs"]]
     assert not any(ref["weight"] for ref in refs if named(ref) == SECOND)
     assert [(r, n) for r, n in pairs(left) if n[0] in (APEX, OTHER)] == [
         (r, n) for r, n in pairs(rules) if n[0] in (APEX, OTHER)
     ]
-    assert split_in(left, CANARY) in (None, Split(0))
+    assert RULES.split_in(left, CANARY) in (None, Split(0))
 
 
 def pairs(rules: list[Json]) -> list[tuple[int, tuple[str, Any]]]:
@@ -96,12 +96,12 @@ def test_there_and_back(split: Split, others: list[Json]) -> None:
     """A user's route to the apex Service is divided, and handed back as it was."""
     theirs = [*others, {"timeouts": {"request": "5s"}, "backendRefs": [backend(APEX, 1)]}]
     shared = divided(theirs, CANARY, split)
-    assert split_in(shared, CANARY) == split
-    assert handed_back(shared, CANARY) == theirs
-    assert handed_back(theirs, CANARY) == theirs
+    assert RULES.split_in(shared, CANARY) == split
+    assert RULES.handed_back(shared, CANARY) == theirs
+    assert RULES.handed_back(theirs, CANARY) == theirs
 
 
 def test_a_share_among_others_is_handed_back_whole() -> None:
     """What a user gave to both sides together is the apex Service's."""
     rule = {"backendRefs": [backend(PRIMARY, 60), backend(SECOND, 30), backend(OTHER, 10)]}
-    assert handed_back([rule], CANARY) == [{"backendRefs": [backend(APEX, 90), backend(OTHER, 10)]}]
+    assert RULES.handed_back([rule], CANARY) == [{"backendRefs": [backend(APEX, 90), backend(OTHER, 10)]}]

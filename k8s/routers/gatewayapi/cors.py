@@ -6,7 +6,7 @@ from k8s.client import Json
 from k8s.models.common import quoted
 from k8s.models.duration import Duration
 from k8s.routers.base import UnfitRoute
-from k8s.routers.gatewayapi.given import refuse_unknown, texts
+from k8s.routers.given import refuse_unknown, texts
 
 WHERE = "spec.service.corsPolicy"
 LISTS = ("allowMethods", "allowHeaders", "exposeHeaders")

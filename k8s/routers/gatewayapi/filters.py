@@ -12,7 +12,7 @@ from k8s.models.common import quoted
 from k8s.models.service import Rewrite, Service
 from k8s.routers.base import FULL, UnfitRoute
 from k8s.routers.gatewayapi.cors import cors_filter
-from k8s.routers.gatewayapi.given import refuse_unknown, texts
+from k8s.routers.given import refuse_unknown, texts
 
 GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 FULL_PATH, PREFIX = "ReplaceFullPath", "ReplacePrefixMatch"

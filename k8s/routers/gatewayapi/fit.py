@@ -1,10 +1,9 @@
-"""What is refused: by the spec, before there is a route, and by what the cluster made of the route.
+"""What is refused of a spec, before there is a route.
 
 A Canary may say by an annotation that its HTTPRoute is the user's own; then only backendRefs of it are changed, and
 the Canary must not ask for anything else.
 """
 
-from k8s.client import Json
 from k8s.models.canary import Canary
 from k8s.models.common import quoted
 from k8s.routers.base import Split, UnfitRoute, beyond_weights
@@ -35,26 +34,6 @@ def require_fit(canary: Canary, *, by_linkerd: bool) -> None:
     if is_users(canary):
         _refuse_all_but_weights(canary)
     rules_of(canary, Split(0, mirrored=canary.spec.analysis.mirror))
-
-
-def require_kept(route: Json, wanted: list[Json]) -> None:
-    """Raises UnfitRoute for a rule that the API server stored in part, as it does when its definition is older."""
-    if lost := lost_in(wanted, route["spec"].get("rules"), "spec.rules"):
-        name = f"{route['metadata']['name']}.{route['metadata']['namespace']}"
-        remedy = "install a newer Gateway API, or remove from the Canary what asks for it"
-        raise UnfitRoute(f"HTTPRoute {name}: the cluster's definition of HTTPRoutes does not know {lost}; {remedy}")
-
-
-def lost_in(wanted: object, kept: object, path: str) -> str:
-    """The path of the first field of `wanted` that `kept` lacks; empty when it has all."""
-    match wanted, kept:
-        case dict(), dict():
-            pairs = [(f"{path}.{key}", value, kept.get(key)) for key, value in wanted.items()]
-        case list(), list():
-            pairs = [(f"{path}[{index}]", *both) for index, both in enumerate(zip(wanted, kept, strict=False))]
-        case _:
-            return path if kept is None else ""
-    return next((lost for below, value, there in pairs if (lost := lost_in(value, there, below))), "")
 
 
 def _refuse_all_but_weights(canary: Canary) -> None:

@@ -13,13 +13,13 @@ from k8s.models.analysis import RequestMatch
 from k8s.models.canary import Canary
 from k8s.models.common import quoted
 from k8s.routers.base import UnfitRoute
-from k8s.routers.gatewayapi.given import refuse_unknown
+from k8s.routers.given import refuse_unknown, text_match, text_matches
 
 EVERY_PATH: Json = {"type": "PathPrefix", "value": "/"}
 KNOWN = ("uri", "method", "headers", "queryParams")
 PATH_TYPES = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
 VALUE_TYPES = {"exact": "Exact", "regex": "RegularExpression"}
-METHOD_TYPES = {"exact": "Exact"}
+METHODS = ("exact",)
 
 
 def service_matches(canary: Canary) -> list[Json]:
@@ -50,7 +50,7 @@ def _service_match(where: str, given: Json) -> Json:
     refuse_unknown(where, given, KNOWN)
     match: Json = {"path": _path(f"{where}.uri", given["uri"]) if given.get("uri") else EVERY_PATH}
     if given.get("method"):
-        match["method"] = _text_match(f"{where}.method", given["method"], METHOD_TYPES)[1]
+        match["method"] = text_match(f"{where}.method", given["method"], METHODS)[1]
     return match | _conditions(where, given)
 
 
@@ -71,22 +71,10 @@ def _conditions(where: str, given: Json) -> Json:
 
 
 def _named(where: str, given: Any) -> list[Json]:
-    if not isinstance(given, dict):
-        raise UnfitRoute(f"{where}: {quoted(given)} is no map; write names and conditions")
-    values = {name: _text_match(f"{where}.{name}", value, VALUE_TYPES) for name, value in sorted(given.items())}
-    return [{"name": name, "type": kind, "value": value} for name, (kind, value) in values.items()]
+    found = text_matches(where, given, VALUE_TYPES)
+    return [{"name": name, "type": VALUE_TYPES[word], "value": text} for name, (word, text) in found.items()]
 
 
 def _path(where: str, given: Any) -> Json:
-    kind, value = _text_match(where, given, PATH_TYPES)
-    return {"type": kind, "value": value}
-
-
-def _text_match(where: str, given: Any, types: dict[str, str]) -> tuple[str, str]:
-    """Istio's StringMatch, which has one key, as a type and a value of the Gateway API."""
-    if isinstance(given, dict) and len(given) == 1:
-        [(key, value)] = given.items()
-        if key in types and isinstance(value, str) and value:
-            return types[key], value
-    remedy = f"write {' or '.join(types)} alone" + (', such as {"regex": "a.*"}' if "regex" in types else "")
-    raise UnfitRoute(f"{where}: {quoted(given)} cannot be expressed in an HTTPRoute; {remedy}")
+    word, text = text_match(where, given, PATH_TYPES)
+    return {"type": PATH_TYPES[word], "value": text}

@@ -11,6 +11,7 @@ from k8s.client import Json
 from k8s.models.canary import Canary
 from k8s.models.service import Service
 from k8s.routers.base import FULL, Split, UnfitRoute
+from k8s.routers.cookies import require_drawn
 from k8s.routers.gatewayapi.affinity import sticky
 from k8s.routers.gatewayapi.filters import PREFIX, canary_mirror, service_filters, timeouts
 from k8s.routers.gatewayapi.matches import ab_matches, service_matches
@@ -29,9 +30,7 @@ def rules_of(canary: Canary, split: Split) -> list[Json]:
 
 def _rules(canary: Canary, service: Service, split: Split) -> list[Json]:
     matches, affinity = service_matches(canary), canary.spec.analysis.session_affinity
-    if affinity and canary.strategy != "canary":
-        remedy = "with spec.analysis.iterations nobody is drawn by weight: remove it"
-        raise UnfitRoute(f"spec.analysis.sessionAffinity: {remedy}")
+    require_drawn(canary)
     if canary.strategy == "ab-testing":
         primary = {**_rule(canary, service, Split(0), matches)}
         primary["backendRefs"] = [_backend(canary.primary_service, service, FULL)]
