@@ -17,6 +17,7 @@ from k8s.targets.registry import target_for
 
 LINKERD_ADMIN_PORT = "4191"
 LINKERD_ADMIN_PORT_ANNOTATION = "config.linkerd.io/admin-port"
+ISTIO = "istio"
 SUCCESS_RATE, DURATION = "request-success-rate", "request-duration"
 
 
@@ -52,6 +53,7 @@ APPLICATION = Dialect(
     "http_request_duration_seconds_count", 'status=~"5.*"', "http_request_duration_seconds", is_in_seconds=True
 )
 ENVOY = Dialect("envoy_cluster_upstream_rq", 'envoy_response_code=~"5.*"', "envoy_cluster_upstream_rq_time")
+SIDECARS = Dialect("istio_requests_total", 'response_code=~"5.*"', "istio_request_duration_milliseconds")
 INGRESS_NGINX = Dialect(
     "nginx_ingress_controller_requests",
     'status=~"5.*"',
@@ -101,6 +103,8 @@ def dialect_of(provider: str, canary: Canary, target: Json) -> tuple[Dialect, st
     if provider == KNATIVE:  # its gateways name Envoy's cluster after the revision behind it
         return ENVOY, f'envoy_cluster_name="{canary.namespace}/{kind.canary_workload(target)}"'
     service = kind.canary_name(canary.target_name)
+    if provider == ISTIO:
+        return SIDECARS, istio_series(canary, "" if kind.pod_suffix else service)
     if speaks_linkerd(provider, canary):
         series = linkerd_series(canary, target) if kind.pod_suffix else linkerd_service_series(canary, service)
         return LINKERD, series
@@ -147,6 +151,16 @@ def application_port(canary: Canary, target: Json) -> str:
     return ""
 
 
+def istio_series(canary: Canary, service: str) -> str:
+    """What the canary's own sidecars counted: of the workload, or where it has no pods of its own, of a Service."""
+    subject = (
+        f'destination_service_namespace="{canary.namespace}",destination_service_name="{service}"'
+        if service
+        else f'destination_workload_namespace="{canary.namespace}",destination_workload="{canary.target_name}"'
+    )
+    return f'reporter="destination",{subject}'
+
+
 def linkerd_service_series(canary: Canary, service: str) -> str:
     """Requests that meshed clients sent to a Service, as their own proxies count them."""
     return f'direction="outbound",dst_namespace="{canary.namespace}",dst_service="{service}"'
@@ -177,6 +191,11 @@ def apisix_series(canary: Canary) -> str:
     Of its latencies the one that clients see; the empty alternative lets the counter through, which has no `type`.
     """
     return f'route=~"{canary.namespace}_{route_name(canary)}_.+",type=~"request|"'
+
+
+def contour_series(canary: Canary) -> str:
+    """Envoy's cluster is named after the canary's Service and its port."""
+    return f'envoy_cluster_name=~"{canary.namespace}_{canary.canary_service}_[0-9a-zA-Z-]+"'
 
 
 def gloo_series(canary: Canary) -> str:
@@ -213,6 +232,7 @@ def traefik_series(canary: Canary) -> str:
 
 BY_ROUTE: dict[str, tuple[Dialect, Callable[[Canary], str]]] = {
     "apisix": (APISIX, apisix_series),
+    "contour": (ENVOY, contour_series),
     "gloo": (ENVOY, gloo_series),
     "kuma": (ENVOY, kuma_series),
     "nginx": (INGRESS_NGINX, ingress_series),

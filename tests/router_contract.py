@@ -14,6 +14,7 @@ from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.resources import (
     APISIX_ROUTES,
+    HTTP_PROXIES,
     HTTP_ROUTES_V1,
     HTTP_ROUTES_V1BETA1,
     INGRESSES,
@@ -24,6 +25,7 @@ from k8s.resources import (
     TRAFFIC_SPLITS_V1ALPHA1,
     TRAFFIC_SPLITS_V1ALPHA2,
     TRAFFIC_SPLITS_V1ALPHA3,
+    VIRTUAL_SERVICES,
     Resource,
 )
 from k8s.routers.base import Router, Split
@@ -67,6 +69,7 @@ CASES = {
         needs={APISIX_ROUTES.path("{namespace}", NAME): an_apisix_route()},
         in_playground=False,
     ),
+    "contour": Case((HTTP_PROXIES,)),
     "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
     "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
     "knative": Case(
@@ -77,6 +80,7 @@ CASES = {
         needs={KNATIVE_SERVICES.path("{namespace}", NAME): a_knative_service(primary="podinfo-00000")},
     ),
     "gloo": Case((ROUTE_TABLES,), in_playground=False),
+    "istio": Case((VIRTUAL_SERVICES,), edit={"hosts": ["podinfo.test"]}),
     "kubernetes": Case(divides=False),
     "kuma": Case((TRAFFIC_ROUTES,), in_playground=False),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),

@@ -32,9 +32,15 @@ def text_matches(
     where: str, given: Any, words: Collection[str], *, route: str = "an HTTPRoute"
 ) -> dict[str, tuple[str, str]]:
     """The same for each name of a map, in their order; raises UnfitRoute."""
+    named = sorted(by_name(where, given).items())
+    return {name: text_match(f"{where}.{name}", value, words, route=route) for name, value in named}
+
+
+def by_name(where: str, given: Any) -> dict[str, Any]:
+    """A map; raises UnfitRoute."""
     if not isinstance(given, dict):
         raise UnfitRoute(f"{where}: {quoted(given)} is no map; write names and conditions")
-    return {name: text_match(f"{where}.{name}", value, words, route=route) for name, value in sorted(given.items())}
+    return given
 
 
 def texts(where: str, given: Any) -> list[str]:

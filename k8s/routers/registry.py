@@ -9,8 +9,10 @@ from k8s.resources import (
 )
 from k8s.routers.apisix import ApisixRouter
 from k8s.routers.base import Router, UnfitRoute
+from k8s.routers.contour import ContourRouter
 from k8s.routers.gatewayapi.router import GatewayApiRouter
 from k8s.routers.gloo import GlooRouter
+from k8s.routers.istio.router import IstioRouter
 from k8s.routers.knative import KnativeRouter
 from k8s.routers.kubernetes import KubernetesRouter
 from k8s.routers.kuma import KumaRouter
@@ -21,9 +23,11 @@ from k8s.routers.traefik import TraefikRouter
 
 ROUTERS: dict[str, Router] = {
     "apisix": ApisixRouter(),
+    "contour": ContourRouter(),
     "gatewayapi:v1": GatewayApiRouter(HTTP_ROUTES_V1),
     "gatewayapi:v1beta1": GatewayApiRouter(HTTP_ROUTES_V1BETA1),
     "gloo": GlooRouter(),
+    "istio": IstioRouter(),
     "kubernetes": KubernetesRouter(),
     "kuma": KumaRouter(),
     # Linkerd routes by HTTPRoute since 2.14; its TrafficSplit wants the retired SMI extension.

@@ -32,7 +32,7 @@ REFUSED = [
     NotFound("deployments not found", status=404),
     InvalidCanary(["spec.analysis: required"]),
     UnfitTarget("spec.targetRef.kind: Job cannot be released yet"),
-    UnfitRoute("spec.provider: istio is not supported yet"),
+    UnfitRoute("spec.provider: appmesh is not supported yet"),
     MissingConfig("configmap settings.test get query error"),
 ]
 

@@ -137,6 +137,10 @@ SAFE = "test_shop_wrr_1_test_shop-canary_9898@kubernetescrd"
         ("apisix", ROUTE, {"route": "test_front-shop-canary_root", "type": "request"}, True),
         ("apisix", ROUTE, {"route": "test_front-shop-canary_root", "type": "upstream"}, False),
         ("apisix", ROUTE, {"route": "test_front_root"}, False),
+        ("contour", {}, {"envoy_cluster_name": "test_shop-canary_9898"}, True),
+        ("contour", {}, {"envoy_cluster_name": "test_shop-primary_9898"}, False),
+        ("contour", {}, {"envoy_cluster_name": "test_shop_9898"}, False),
+        ("contour", {}, {"envoy_cluster_name": "test_other-shop-canary_9898"}, False),
         ("kuma", {}, {"service": "shop-canary_test_svc_9898", "envoy_cluster_name": "localhost_9898"}, True),
         ("kuma", {}, {"service": "shop-canary_test_svc_9898", "envoy_cluster_name": "bank_test_svc_80"}, False),
         ("kuma", {}, {"service": "shop-primary_test_svc_9898", "envoy_cluster_name": "localhost_9898"}, False),
@@ -178,6 +182,20 @@ def test_what_a_gateway_counts(provider: str, spec: Json, requests: str, latenci
     )
     quantile = f'histogram_quantile(0.99, sum(rate({latencies}_bucket{{side="a"}}[60s])) by (le))'
     assert dialect.duration('side="a"', "60s") == (f"1000 * {quantile}" if "seconds" in latencies else quantile)
+
+
+def test_istio() -> None:
+    """The canary's own sidecars count, its requests and their milliseconds."""
+    canary = a_model(provider="istio", service=a_service())
+    series = 'reporter="destination",destination_workload_namespace="test",destination_workload="podinfo"'
+    assert builtin_query(SUCCESS_RATE, "istio", canary, a_deployment(), "60s") == (
+        f'100 - 100 * (sum(rate(istio_requests_total{{{series},response_code=~"5.*"}}[60s])) or vector(0))'
+        f" / sum(rate(istio_requests_total{{{series}}}[60s]))"
+    )
+    bucket = f"istio_request_duration_milliseconds_bucket{{{series}}}[60s]"
+    assert builtin_query(DURATION, "istio", canary, a_deployment(), "60s") == (
+        f"histogram_quantile(0.99, sum(rate({bucket})) by (le))"
+    )
 
 
 @pytest.mark.parametrize(
@@ -325,6 +343,14 @@ def test_service_in_linkerd() -> None:
     assert query_of(SERVICE, refs=a_service()["gatewayRefs"]) == (
         f'100 - 100 * (sum(rate(response_total{{{series},classification="failure"}}[60s])) or vector(0))'
         f" / sum(rate(response_total{{{series}}}[60s]))"
+    )
+
+
+def test_service_in_istio() -> None:
+    """What the sidecars behind the canary's Service counted."""
+    [_, series] = selectors(query_of(SERVICE, "istio"), "istio_requests_total")
+    assert series == (
+        'reporter="destination",destination_service_namespace="test",destination_service_name="podinfo-canary"'
     )
 
 

@@ -16,13 +16,6 @@ PAGE = ROOT / "docs" / "canary-fields.md"
 HEADING = re.compile(r"^## (\w+)$")
 ROW = re.compile(r"^\| `([^`]+)` \| (.+) \| (?:`(tests/\S+\.py::test_\w+)`|(-)) \|$")
 PENDING = {
-    "Canary spec.service.gateways",
-    "Canary spec.service.delegation",
-    "Canary spec.service.trafficPolicy",
-    "Canary spec.service.retries",
-    "Canary spec.service.retries.attempts",
-    "Canary spec.service.retries.perTryTimeout",
-    "Canary spec.service.retries.retryOn",
     "Canary spec.service.meshName",
     "Canary spec.service.backends",
 }

@@ -99,7 +99,7 @@ async def unsupported_provider(stage: Stage, meanwhile: Meanwhile) -> Tale:
     """A provider that the API knows and Serinus does not route by."""
     namespace = "bad-provider"
     canary = unchecked(namespace)
-    canary["spec"]["provider"] = "istio"
+    canary["spec"]["provider"] = "appmesh"
     async with a_scene(stage, namespace) as scene:
         await scene.apply(*podinfo_of(namespace), canary)
 
@@ -267,7 +267,7 @@ async def stories(stage: Stage) -> AsyncIterator[Stories[Tale]]:
 
 TEXTS = {
     "missing_target": 'deployment podinfo.bad-target get query error: deployments "podinfo" not found',
-    "unsupported_provider": "spec.provider: istio is not supported yet; use one of gatewayapi:v1, gatewayapi:v1beta1, ",
+    "unsupported_provider": "spec.provider: appmesh is not supported yet; use one of apisix, contour, ",
     "missing_config": 'configmap absent.bad-config get query error: configmaps "absent" not found',
     "unselectable_target": (
         "deployment podinfo.bad-selector spec.selector.matchLabels must contain one of "

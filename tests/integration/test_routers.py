@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from k8s.client import Cluster
+from k8s.client import Cluster, Json
 from k8s.resources import CANARIES, SERVICES
+from k8s.routers.base import Split, UnfitRoute
 from k8s.routers.registry import router_for
 from playground.stage import Stage
 from tests.integration.scenario import USER_AGENT, Scene, a_scene
@@ -36,7 +37,7 @@ async def rig(scene: Scene, stage: Stage, request: pytest.FixtureRequest) -> Asy
         rig = a_rig(cluster, router_for(request.param), request.param, scene.namespace)
         for path, obj in rig.case.needs.items():
             collection, _, name = path.format(namespace=scene.namespace).rpartition("/")
-            await cluster.create(collection, obj)
+            await cluster.create(collection, {**obj, "metadata": {**obj["metadata"], "namespace": scene.namespace}})
             stack.push_async_callback(cluster.delete, f"{collection}/{name}")
         wanted = {**rig.raw, "spec": {**rig.raw["spec"], "suspend": True}}
         raw = await cluster.create(CANARIES.path(scene.namespace), wanted)
@@ -50,3 +51,53 @@ async def rig(scene: Scene, stage: Stage, request: pytest.FixtureRequest) -> Asy
 async def test_contract(rig: Rig, claim: Claim) -> None:
     """Each claim of `tests.router_contract` holds for each router."""
     await claim(rig)
+
+
+MATCH = [{"uri": {"prefix": "/api"}, "queryParams": {"v": {"exact": "2"}}}, {"headers": {"x": {"regex": "a.*"}}}]
+COMMON = {
+    "match": MATCH,
+    "rewrite": {"uri": "/", "authority": "example.com"},
+    "timeout": "15s",
+    "retries": {"attempts": 3, "perTryTimeout": "1s", "retryOn": "gateway-error,reset"},
+    "apex": {"labels": {"team": "a"}, "annotations": {"note": "b"}},
+}
+ISTIO = {
+    "hosts": ["a.example"],
+    "gateways": ["public", "mesh"],
+    "portDiscovery": True,
+    "headers": {"request": {"set": {"x-a": "1"}}, "response": {"add": {"x-b": "2"}, "remove": ["server"]}},
+    "corsPolicy": {"allowOrigins": [{"regex": ".*"}], "allowMethods": ["GET"], "maxAge": "24h"},
+    "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}, "connectionPool": {"http": {"http2MaxRequests": 5}}},
+}
+TCP = {"appProtocol": "tcp", "match": [{"port": 9898}], "hosts": ["a.example"]}
+
+
+@pytest.mark.parametrize(
+    ("rig", "service"),
+    [
+        ("istio", COMMON | ISTIO),
+        ("istio", COMMON | {"delegation": True}),
+        ("istio", TCP),
+        ("contour", COMMON),
+    ],
+    indirect=["rig"],
+    ids=["istio", "delegate", "tcp", "contour"],
+)
+async def test_the_definitions_keep_all_that_is_asked(rig: Rig, service: Json) -> None:
+    """As it was written, so that the second time nothing is."""
+    rig = rig.edited(service=service)
+    assert rig.router.problem(rig.canary) == ""
+    await rig.initialize()
+    await rig.set(Split(30))
+    [path] = [resource.path(rig.canary.namespace, rig.case.name) for resource in rig.case.objects]
+    version = (await rig.cluster.get(path))["metadata"]["resourceVersion"]
+    await rig.initialize()
+    await rig.set(Split(30))
+    assert (await rig.cluster.get(path))["metadata"]["resourceVersion"] == version
+
+
+@pytest.mark.parametrize("rig", ["istio"], indirect=True)
+async def test_what_the_definitions_drop_is_refused(rig: Rig) -> None:
+    """Without its suffix the condition would be one that every path fulfils."""
+    with pytest.raises(UnfitRoute, match=r"does not know spec\.http\[0\]\.match\[0\]\.uri\.suffix"):
+        await rig.edited(service={"match": [{"uri": {"suffix": ".html"}}]}).initialize()

@@ -35,7 +35,7 @@ async def test_a_kind_that_nobody_installed(api: ApiServer, rig: Rig) -> None:
     kinds = [kind for kind in rig.case.objects if kind != INGRESSES]
 
     async def absent(request: web.Request) -> web.Response | None:
-        is_missing = any(request.path.startswith(f"{kind.root}/") for kind in kinds)
+        is_missing = any(request.path.startswith(f"{kind.root}/") and kind.plural in request.path for kind in kinds)
         return web.Response(status=404, text="404 page not found\n") if is_missing else None
 
     api.intercepts.append(absent)
