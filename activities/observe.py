@@ -6,6 +6,7 @@ from activities.adoption import runs_target
 from activities.bench import Bench, Subject
 from activities.configs import MissingConfig, checksums, tracked_configs
 from activities.plan import UnfitAnalysis, plan_of
+from k8s.apply import controller_of, find
 from k8s.client import Json
 from k8s.errors import NotFound
 from k8s.models.errors import InvalidCanary
@@ -48,6 +49,8 @@ class Observe:
         if target is None:
             return seen.model_copy(update={"target_found": False, "problem": missing(seen.names), "plan": plan})
         kind, primary = subject.target, await self._bench.find_primary(subject)
+        if rival := await self._rival(subject, primary):
+            raise UnfitTarget(taken(seen.names, rival))
         selector = self._bench.selector(subject, target, primary)
         if selector:
             self._bench.lead(subject, target, selector)
@@ -67,6 +70,15 @@ class Observe:
                 "primary_is_target": await runs_target(self._bench, subject, running, expected, tracked),
             }
         )
+
+    async def _rival(self, subject: Subject, primary: Json | None) -> str:
+        """The name of another Canary of this target, which the primary belongs to; empty when there is none."""
+        owner = controller_of(primary) if primary else None
+        if owner is None or owner["kind"] != CANARIES.kind or owner["name"] == subject.canary.name:
+            return ""
+        other = await find(self._bench.cluster, CANARIES, subject.namespace, owner["name"])
+        is_rival = other is not None and other["spec"].get("targetRef") == subject.raw["spec"]["targetRef"]
+        return str(owner["name"]) if is_rival else ""
 
     async def _scaler_is_behind(self, subject: Subject) -> bool:
         """Whether the primary's autoscaler is to follow the target's now."""
@@ -98,6 +110,14 @@ def missing(names: Names) -> str:
     """The target is not there."""
     kind = names.kind.lower()
     return f'{kind} {names.target}.{names.namespace} get query error: {kind}s "{names.target}" not found'
+
+
+def taken(names: Names, rival: str) -> str:
+    """Two Canaries would scale and promote against each other."""
+    return (
+        f"spec.targetRef: {names.kind.lower()} {names.target}.{names.namespace} is the target of Canary {rival} too; "
+        "delete one of the two Canaries, or write another target"
+    )
 
 
 def outline(ref: CanaryRef, raw: Json) -> Observation:

@@ -73,6 +73,12 @@ def with_owner(owners: list[Json], canary: Json) -> list[Json]:
     return [*({**owner, "controller": False} for owner in owners), owner_of(canary)]
 
 
+def controller_of(obj: Json) -> Json | None:
+    """The owner that manages the object."""
+    owners = obj["metadata"].get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), None)
+
+
 def is_owned_by(obj: Json, canary: Json) -> bool:
     """Whether this Canary controls the object."""
     owners = obj["metadata"].get("ownerReferences") or []

@@ -174,6 +174,27 @@ async def test_another_service_name(rig: Rig) -> None:
 # -- the primary's metadata -------------------------------------------------------------------------------------------
 
 
+async def test_target_of_another_canary(rig: Rig) -> None:
+    """Two would release against each other: the one that made the primary keeps it, and the other is told why."""
+    first = CANARIES.path("test", "first")
+    await rig.given()
+    await rig.create_primary()
+    primary = rig.read(PRIMARY)
+    (owner,) = primary["metadata"]["ownerReferences"]
+    assert (await rig.observe()).problem == ""
+    await rig.api.put(first, a_canary(metadata={"name": "first", "uid": "uid-first"}))
+    await rig.change(PRIMARY, metadata={"ownerReferences": [owner | {"name": "first", "uid": "uid-first"}]})
+    assert (await rig.observe()).problem == (
+        "spec.targetRef: deployment podinfo.test is the target of Canary first too; "
+        "delete one of the two Canaries, or write another target"
+    )
+    elsewhere = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "other"}
+    await rig.api.put(first, a_canary(metadata={"name": "first", "uid": "uid-first"}, targetRef=elsewhere))
+    assert (await rig.observe()).problem == ""
+    await rig.api.remove(first)
+    assert (await rig.observe()).problem == ""
+
+
 async def test_metadata_is_stable(rig: Rig) -> None:
     """What passes the prefix filter follows the target, at the making of the primary as at every promotion."""
     rig.set(include_label_prefix=("team/",))
