@@ -68,7 +68,7 @@ def _plan(canary: Canary, defaults: Defaults, weights: tuple[int, ...]) -> Plan:
         approval_by_default=analysis.approval_default == "approve",
         drain_seconds=defaults.drain_seconds,
         rollback=names_of(canary, "rollback"),
-        muted=tuple(hook.name for hook in analysis.webhooks if hook.mute_alert),
+        muted=tuple(hook.name for gate in Gate for hook in canary.hooks(gate) if hook.mute_alert),
         alerts=receivers(canary, defaults),
         event_hooks=event_hooks(canary, defaults),
     )

@@ -25,7 +25,7 @@ def receivers(canary: Canary, defaults: Defaults) -> tuple[Receiver, ...]:
 
 def event_hooks(canary: Canary, defaults: Defaults) -> tuple[str, ...]:
     """Names of the Canary's webhooks of type event, or else of the worker's."""
-    own = tuple(dict.fromkeys(hook.name for hook in canary.hooks("event")))
+    own = tuple(hook.name for hook in canary.hooks("event"))
     return own or ((WORKERS_HOOK,) if defaults.event_webhook else ())
 
 

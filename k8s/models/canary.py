@@ -1,5 +1,6 @@
 """The Canary: what is released, how it is reached, how it is analysed. `k8s.models.loading` reads it."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -252,5 +253,14 @@ class Canary(ApiModel):
         return DEFAULT_DEADLINE_SECONDS if deadline is None else deadline
 
     def hooks(self, moment: str) -> list[Webhook]:
-        """The webhooks of a type, in order; one without a type is a `rollout` hook."""
-        return [hook for hook in self.spec.analysis.webhooks if hook.moment == moment]
+        """The webhooks of a type, in order; one without a type is a `rollout` hook.
+
+        A rollout knows them by their names, so of several of one name the second is called `gate (2)`.
+        """
+        hooks = [hook for hook in self.spec.analysis.webhooks if hook.moment == moment]
+        met: Counter[str] = Counter()
+        for place, hook in enumerate(hooks):
+            met[hook.name] += 1
+            if met[hook.name] > 1:
+                hooks[place] = hook.model_copy(update={"name": f"{hook.name} ({met[hook.name]})"})
+        return hooks

@@ -86,9 +86,10 @@ def a_hook(name: str, kind: str = "event") -> dict[str, str]:
         ([], NOBODY, ()),
         ([a_hook("gate", "pre-rollout")], NOBODY, ()),
         ([a_hook("gate", "pre-rollout")], WORKERS_OWN, ("events",)),
-        ([a_hook("b"), a_hook("a"), a_hook("b")], WORKERS_OWN, ("b", "a")),
+        ([a_hook("b"), a_hook("a")], WORKERS_OWN, ("b", "a")),
+        ([a_hook("b"), a_hook("a"), a_hook("b")], WORKERS_OWN, ("b", "a", "b (2)")),
     ],
-    ids=["nobody", "other types", "the worker's own", "the Canary's instead"],
+    ids=["nobody", "other types", "the worker's own", "the Canary's instead", "two of one name"],
 )
 def test_event_hooks(webhooks: list[dict[str, str]], defaults: Defaults, names: tuple[str, ...]) -> None:
     """The Canary's webhooks of type event, or else the worker's."""

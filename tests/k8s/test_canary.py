@@ -58,6 +58,21 @@ def test_hooks() -> None:
     assert canary.hooks("event") == []
 
 
+def test_hooks_of_one_name() -> None:
+    """Each is called under a name of its own; other types, and other fields, have no part in it."""
+    hooks = [
+        {"name": "gate", "url": f"http://x.test/{n}", "type": kind}
+        for n, kind in enumerate(["pre-rollout", "rollout", "pre-rollout", "pre-rollout"])
+    ]
+    canary = a_canary(analysis={"webhooks": hooks})
+    assert [(hook.name, hook.url[-1]) for hook in canary.hooks("pre-rollout")] == [
+        ("gate", "0"),
+        ("gate (2)", "2"),
+        ("gate (3)", "3"),
+    ]
+    assert [hook.name for hook in canary.hooks("rollout")] == ["gate"]
+
+
 def test_null_is_the_same_as_absent() -> None:
     """A null reads as if the field were not there."""
     service = Service.model_validate({"port": 80, "hosts": None, "gatewayRefs": None, "targetPort": None})
