@@ -75,15 +75,22 @@ class Gatekeeper(Vigil):
 
     async def _stay_at(self, gate: Gate, closed_by: str) -> None:
         state = self.state
-        if state.gate is gate:
+        if state.gate is not gate:
+            state.gate, state.gate_since = gate, workflow.now()
+        elif not self._has_come_to_a_person(closed_by):
             return
-        state.gate, state.gate_since = gate, workflow.now()
+        state.closed_by = closed_by
         state.phase = WAITING_PHASES.get(gate, state.phase)
         state.waiting = wording.waiting_for_approval(state.canary, gate, closed_by)
         if closed_by not in self._plan().muted:
             answers = {"Answers": alerts.answers(state.canary)}
             self.alert(alerts.waiting(gate), Severity.WARN, details=answers)
         await self._say_and_report(state.waiting, warning=True)
+
+    def _has_come_to_a_person(self, closed_by: str) -> bool:
+        """The hooks, which alone were told of, agree by now: who is left to answer must hear of it."""
+        left = closed_by == A_PERSON and self.state.closed_by not in ("", A_PERSON)
+        return left and workflow.patched("person-after-hooks")
 
     def _time_left(self, gate: Gate) -> float | None:
         """Seconds, 0 when it is over; None for as long as it takes, or while it does not wait."""

@@ -53,6 +53,8 @@ class State(BaseModel):
     gate: Gate | None = None
     """Where the release waits for a yes."""
     gate_since: datetime | None = None
+    closed_by: str = ""
+    """Who of those that say no at the gate was told of."""
     rollback_hook: str = ""
     """The hook of type rollback that agreed."""
     primary_serving: bool = True
@@ -74,7 +76,7 @@ class State(BaseModel):
     def leave_gate(self) -> None:
         """It opened."""
         self.gate = self.gate_since = self.steering.approval = None
-        self.waiting = ""
+        self.waiting = self.closed_by = ""
 
     def take_up(self, revision: Revision) -> None:
         """Begin anew with this revision: counters, hooks and commands of the former one are void."""
@@ -83,6 +85,7 @@ class State(BaseModel):
         self.revision, self.phase = revision, Phase.PROGRESSING
         self.weight = self.iteration = self.failed_checks = self.unreadable_rounds = 0
         self.mirrored, self.rollback_hook, self.gate, self.gate_since = False, "", None, None
+        self.closed_by = ""
         self.passed_hooks, self.checks = [], []
         self.analysing, self.halt, self.waiting = False, "", ""
         self.canary_since = self.next_check = None

@@ -9,6 +9,7 @@ an event is shown (`World.when_told`).
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
@@ -122,6 +123,12 @@ class World:
     def events(self) -> list[str]:
         """Texts in the order they were said."""
         return [self.notes[id_].text for id_ in sorted(self.notes, key=lambda id_: int(id_, 16))]
+
+    def took(self, first: str, last: str) -> timedelta:
+        """Between the first events that begin so."""
+        notes = [self.notes[id_] for id_ in sorted(self.notes, key=lambda id_: int(id_, 16))]
+        began, ended = (next(note.at for note in notes if note.text.startswith(text)) for text in (first, last))
+        return ended - began
 
     @property
     def activities(self) -> list[Callable[..., Any]]:

@@ -170,6 +170,20 @@ async def test_hooks_alone_do_not_open_a_gate_that_wants_a_person(start: Start) 
 
 
 @GATES
+async def test_a_person_is_told_once_the_hooks_agree(start: Start, gate: Gate) -> None:
+    """Who is left to answer; the time that the gate may take goes on from its beginning."""
+    world = a_guarded_world(gate, "gate", approvals=(gate,), approval_seconds=600, weights=(50,))
+    world.hook_answers["gate"] = [CLOSED] * 3
+
+    ending = await (await start(world)).result()
+
+    told = [event for event in world.events if event.startswith(WAITS[gate])]
+    assert told == [f"{WAITS[gate]} gate", f"{WAITS[gate]} by a person"]
+    assert timedelta(seconds=600) <= world.took(told[0], "Rolling back") < timedelta(seconds=660)
+    assert ending.phase is Phase.FAILED
+
+
+@GATES
 async def test_a_person_overrules_a_closed_hook(start: Start, gate: Gate) -> None:
     """`promote` is an answer to whatever the rollout waits for."""
     world = a_guarded_world(gate, "gate", weights=(50,))

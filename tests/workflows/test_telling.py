@@ -143,6 +143,17 @@ async def test_a_gate_that_a_person_opens(start: Start) -> None:
     ]
 
 
+async def test_a_person_behind_a_muted_hook(start: Start) -> None:
+    """The hook asks for no alert, but once it agrees nobody else would know that somebody is waited for."""
+    world = a_world(
+        gates={Gate.PROMOTION: ("gate",)}, muted=("gate",), approvals=(Gate.PROMOTION,), approval_seconds=300
+    )
+    world.hook_answers["gate"] = [CLOSED]
+    await (await start(world)).result()
+    (waiting,) = [alert for alert in world.alerts["slack.test"] if alert.severity is Severity.WARN]
+    assert waiting.details == {"Answers": "serinus promote podinfo -n test | serinus abort podinfo -n test"}
+
+
 @pytest.mark.parametrize(
     ("least", "heard"),
     [
@@ -194,8 +205,8 @@ async def test_a_dead_receiver_neither_delays_nor_fails_a_rollout(start: Start) 
     ending = await (await start(world)).result()
 
     assert ending.phase is Phase.SUCCEEDED
-    assert took(world, "New revision detected!", "Promotion completed!") < timedelta(seconds=20)
-    assert took(world, "New revision detected!", DEAD_CHAT) > timedelta(seconds=50)
+    assert world.took("New revision detected!", "Promotion completed!") < timedelta(seconds=20)
+    assert world.took("New revision detected!", DEAD_CHAT) > timedelta(seconds=50)
     assert (world.events.count(DEAD_CHAT), world.events.count(DEAD_HOOK)) == (1, 1)
     assert all(note.warning for note in world.notes.values() if "gone fishing" in note.text)
     assert told(world.alerts["teams.ops"]) == [STARTED, PROMOTED]
@@ -246,13 +257,6 @@ async def test_a_new_revision_is_not_kept_waiting_by_the_dead(start: Start) -> N
         index for index, text in enumerate(world.events) if text.startswith("New revision detected!")
     )
     assert world.events.count(DEAD_CHAT) == 1
-
-
-def took(world: World, first: str, last: str) -> timedelta:
-    """Between the first events that begin so."""
-    notes = sorted(world.notes.values(), key=lambda note: int(note.id, 16))
-    began, ended = (next(note.at for note in notes if note.text.startswith(text)) for text in (first, last))
-    return ended - began
 
 
 # -- on a real server -------------------------------------------------------------------------------------------------
