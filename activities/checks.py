@@ -72,11 +72,15 @@ class Examine:
         return None
 
     async def _questions(self, subject: Subject, order: Examination) -> list[Awaitable[Check]]:
+        """In Flagger's order, since of several checks that fail the first is told."""
         target = await self._bench.target(subject)
         elapsed = time.time() - order.canary_since.timestamp()
-        metrics = [self._metric(subject, target, metric, elapsed) for metric in subject.canary.spec.analysis.metrics]
         hooks = [self._hook(order, hook) for hook in subject.canary.hooks("rollout")]
-        return [self._route(subject), *metrics, *hooks]
+        templates_last = sorted(
+            subject.canary.spec.analysis.metrics, key=lambda metric: metric.template_ref is not None
+        )
+        metrics = [self._metric(subject, target, metric, elapsed) for metric in templates_last]
+        return [self._route(subject), *hooks, *metrics]
 
     async def _route(self, subject: Subject) -> Check:
         """A weight that the data plane does not honour proves nothing."""

@@ -127,6 +127,7 @@ async def test_all_at_once(api: ApiServer, bench: Bench, outside: Outside) -> No
     assert findings.plan.weights == (10, 20, 30, 40, 50)
     assert findings.checks == (
         Check(name="route", question=Question.ROUTE, answer=Passed()),
+        Check(name="load-test", question=Question.HOOK, answer=Passed()),
         Check(
             name="request-success-rate",
             question=Question.SUCCESS_RATE,
@@ -134,8 +135,23 @@ async def test_all_at_once(api: ApiServer, bench: Bench, outside: Outside) -> No
             minimum=99,
             answer=Value(value=99.9),
         ),
-        Check(name="load-test", question=Question.HOOK, answer=Passed()),
     )
+
+
+async def test_order(api: ApiServer, bench: Bench, outside: Outside) -> None:
+    """Hooks, then built-in checks and inline queries, then templates: of several that fail the first one is told."""
+    outside.answer = lambda _: prometheus("1")
+    template = {"name": "latency", "templateRef": {"name": "absent"}}
+    findings = await examined(
+        api, bench, metrics=[template, SUCCESS_RATE, {"name": "mine", "query": "up"}], webhooks=[HOOK]
+    )
+    assert [check.name for check in findings.checks] == [
+        "route",
+        "load-test",
+        "request-success-rate",
+        "mine",
+        "latency",
+    ]
 
 
 async def test_no_traffic(api: ApiServer, bench: Bench, outside: Outside) -> None:
