@@ -102,7 +102,7 @@ class Examine:
 
     async def _answer(self, subject: Subject, target: Json, metric: Metric, elapsed: float) -> Answer:
         if metric.template_ref:
-            return await ask_template(self._bench, subject, metric.template_ref, metric)
+            return await ask_template(self._bench, subject, target, metric.template_ref, metric)
         prometheus = prometheus_of(self._bench, subject)
         if metric.name in {SUCCESS_RATE, DURATION}:
             window = window_of(metric, elapsed)
@@ -110,14 +110,14 @@ class Examine:
             answer = await prometheus.query(query)
             return NoData(detail=hint(subject)) if isinstance(answer, NoData) else answer
         if metric.query:
-            return await self._inline(subject, prometheus, metric)
+            return await self._inline(subject, target, prometheus, metric)
         return Unreadable(
             detail="no query", sentence="Metric query failed for no usable metrics template and query were configured"
         )
 
-    async def _inline(self, subject: Subject, prometheus: Prometheus, metric: Metric) -> Answer:
+    async def _inline(self, subject: Subject, target: Json, prometheus: Prometheus, metric: Metric) -> Answer:
         try:
-            return await prometheus.query(render(metric.query or "", variables_of(subject, metric)))
+            return await prometheus.query(render(metric.query or "", variables_of(subject, target, metric)))
         except TemplateError as problem:
             return Unreadable(
                 detail=str(problem), sentence=f"Prometheus query failed for {metric.name}: render error: {problem}"

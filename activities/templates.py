@@ -10,6 +10,7 @@ from activities.providers.errors import UnfitProvider, UnfitSecret
 from activities.providers.prometheus import Prometheus
 from activities.providers.registry import provider_for
 from activities.providers.secret import Secret
+from k8s.client import Json
 from k8s.errors import ClusterError
 from k8s.models.analysis import Metric
 from k8s.models.common import NamespacedRef
@@ -26,12 +27,12 @@ class UnfitTemplate(Exception):
     """The template cannot be asked; the text is the event."""
 
 
-async def ask_template(bench: Bench, subject: Subject, ref: NamespacedRef, metric: Metric) -> Answer:
+async def ask_template(bench: Bench, subject: Subject, target: Json, ref: NamespacedRef, metric: Metric) -> Answer:
     """Load, render, ask. What is wrong with a template says nothing about the release, and is told in full."""
     try:
         template = await load_template(bench, subject, ref)
         provider = await template_provider(bench, template, metric)
-        query = _query(template, variables_of(subject, metric))
+        query = _query(template, variables_of(subject, target, metric))
     except UnfitTemplate as problem:
         return Unreadable(detail=str(problem), sentence=str(problem))
     return await provider.query(query)
@@ -103,8 +104,8 @@ def window_seconds(metric: Metric) -> float:
     return metric.interval.total_seconds() if metric.interval else DEFAULT_WINDOW_SECONDS
 
 
-def variables_of(subject: Subject, metric: Metric) -> dict[str, Any]:
-    """What a query may refer to; `VARIABLES` names them all."""
+def variables_of(subject: Subject, target: Json, metric: Metric) -> dict[str, Any]:
+    """What a query may refer to; `VARIABLES` names them all. Knative routes to the latest revision of the target."""
     canary = subject.canary
     ingress, route = canary.spec.ingress_ref, canary.spec.route_ref
     interval = metric.interval
@@ -114,7 +115,7 @@ def variables_of(subject: Subject, metric: Metric) -> dict[str, Any]:
         "target": canary.target_name,
         "service": canary.apex_name,
         "ingress": ingress.name if ingress else canary.target_name,
-        "route": route.name if route else canary.target_name,
+        "route": route.name if route else subject.target.canary_workload(target),
         "interval": str(interval) if interval else DEFAULT_INTERVAL,
         "variables": dict(metric.template_variables),
     }

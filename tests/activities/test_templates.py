@@ -19,7 +19,7 @@ from k8s.models.metric_template import VARIABLES
 from k8s.resources import METRIC_TEMPLATES, SECRETS
 from tests.activities.conftest import Outside
 from tests.api_server import ApiServer, status
-from tests.objects import a_canary, a_service
+from tests.objects import a_canary, a_deployment, a_knative_service, a_service
 from workflows.verdict import Answer, NoData, Unreadable, Value
 
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ async def asked(api: ApiServer, bench: Bench, query: str = "up", metric: Metric 
     """The answer to a template with this query and provider."""
     spec = {"provider": {"type": "prometheus", "address": "http://mimir:9009"} | provider, "query": query}
     await api.put(PATH, {"spec": spec})
-    return await ask_template(bench, bench.subject(a_canary()), reference(metric), metric)
+    return await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(metric), metric)
 
 
 # -- rendering --------------------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ async def asked(api: ApiServer, bench: Bench, query: str = "up", metric: Metric 
 def test_variables(bench: Bench) -> None:
     """Flagger's, with its defaults."""
     metric = Metric.model_validate({"name": "m", "interval": "2m", "templateVariables": {"team": "a"}})
-    assert variables_of(bench.subject(a_canary(service=a_service(name="apex"))), metric) == {
+    assert variables_of(bench.subject(a_canary(service=a_service(name="apex"))), a_deployment(), metric) == {
         "name": "podinfo",
         "namespace": "test",
         "target": "podinfo",
@@ -67,8 +67,11 @@ def test_variables(bench: Bench) -> None:
             routeRef={"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": "route"},
         )
     )
-    found = variables_of(named, METRIC)
+    found = variables_of(named, a_deployment(), METRIC)
     assert (found["ingress"], found["route"], found["interval"]) == ("entry", "route", "1m")
+    ref = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": "podinfo"}
+    knative = bench.subject(a_canary(targetRef=ref, provider="knative"))
+    assert variables_of(knative, a_knative_service(latest="podinfo-00002"), METRIC)["route"] == "podinfo-00002"
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
@@ -102,7 +105,7 @@ async def test_other_namespace(api: ApiServer, bench: Bench, outside: Outside) -
     await api.put(METRIC_TEMPLATES.path("shared", "errors"), {"spec": spec})
     await api.put(SECRETS.path("shared", "key"), {"data": encoded(token="t0ken")})  # noqa: S106 - a test's
     metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "shared"}})
-    await ask_template(bench, bench.subject(a_canary()), reference(metric), metric)
+    await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(metric), metric)
     assert outside.asked[0].headers["Authorization"] == "Bearer t0ken"
 
 
@@ -160,7 +163,7 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
     """Where references to other namespaces are blocked, an edit in the middle of a rollout does not get round that."""
     blocking = replace(bench, defaults=Defaults(no_cross_namespace_refs=True))
     metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "other"}})
-    answer = await ask_template(blocking, bench.subject(a_canary()), reference(metric), metric)
+    answer = await ask_template(blocking, bench.subject(a_canary()), a_deployment(), reference(metric), metric)
     assert isinstance(answer, Unreadable)
     assert answer.sentence == "Metric template errors.other error: cross-namespace references are blocked"
     assert api.requests == []
@@ -168,7 +171,7 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
 
 async def test_missing_template(bench: Bench) -> None:
     """Says nothing about the release, and names the template."""
-    found = await ask_template(bench, bench.subject(a_canary()), reference(METRIC), METRIC)
+    found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
     sentence = 'Metric template errors.test error: metrictemplates "errors" not found'
     assert found == Unreadable(detail=sentence, sentence=sentence)
 
@@ -176,7 +179,7 @@ async def test_missing_template(bench: Bench) -> None:
 async def test_senseless_template(api: ApiServer, bench: Bench) -> None:
     """A template that the CRD would refuse today names the field."""
     await api.put(PATH, {"spec": {"provider": {"type": "prometheus"}}})
-    found = await ask_template(bench, bench.subject(a_canary()), reference(METRIC), METRIC)
+    found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
     assert isinstance(found, Unreadable)
     assert found.sentence.startswith("Metric template errors.test error: spec.query: required")
 
@@ -243,7 +246,7 @@ async def test_window(api: ApiServer, bench: Bench, outside: Outside, interval: 
 
 def test_variables_are_those_of_the_definition(bench: Bench) -> None:
     """What `kubectl apply` lets through is what there is."""
-    assert tuple(variables_of(bench.subject(a_canary()), METRIC)) == VARIABLES
+    assert tuple(variables_of(bench.subject(a_canary()), a_deployment(), METRIC)) == VARIABLES
 
 
 @pytest.mark.parametrize(
