@@ -37,10 +37,13 @@ async def test_bootstrap_moves_traffic_only_to_a_ready_primary(start: Start) -> 
     assert world.status.applied == world.status.promoted == NEW.template
 
 
-async def test_a_primary_that_is_not_ready_in_time_is_told_and_the_target_left_alone(start: Start) -> None:
+@pytest.mark.parametrize("skip_analysis", [False, True])
+async def test_a_primary_that_is_not_ready_in_time_is_told_and_the_target_left_alone(
+    start: Start, *, skip_analysis: bool
+) -> None:
     """There is no deadline that ends bootstrap: it warns, and goes on when the primary is ready after all."""
     world = an_unborn_world()
-    world.plan, world.primary_available = a_plan(deadline_seconds=0.3), False
+    world.plan, world.primary_available = a_plan(deadline_seconds=0.3, skip_analysis=skip_analysis), False
     touched: list[str] = []
 
     async def recover() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.builders import a_check, a_plan
+from tests.builders import OLD, a_check, a_plan
 from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
 from workflows.observation import Phase, Plan, Strategy
@@ -129,6 +129,23 @@ async def test_a_promotion_in_steps(start: Start) -> None:
     assert BACK not in world.events
     assert world.calls.count("await_primary") == 3
     assert ending.phase is Phase.SUCCEEDED
+    world.assert_safe_at_rest()
+
+
+async def test_a_promotion_in_steps_does_not_get_stuck(start: Start) -> None:
+    """A primary that fails on the way has its deadline, as at the beginning; then it runs again what it ran before."""
+    world = a_world(weights=(100,), promotion_step=50, deadline_seconds=1)
+
+    async def fail() -> None:
+        world.primary_available = False
+
+    world.when_told["Advance podinfo.test primary weight 50"] = fail
+    ending = await (await start(world)).result()
+
+    assert world.weights == [100, 50, 0]
+    assert "Promotion of podinfo.test failed, primary not ready: 0 of 1 updated replicas are available" in world.events
+    assert ending.phase is Phase.FAILED
+    assert world.primary == OLD
     world.assert_safe_at_rest()
 
 
