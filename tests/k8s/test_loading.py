@@ -1,6 +1,7 @@
 """Objects are loaded, or refused with the field, the value and the remedy."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8s.models.errors import InvalidAlertProvider, InvalidCanary, InvalidMetricTemplate
+from k8s.models.common import ApiModel
+from k8s.models.errors import InvalidAlertProvider, InvalidCanary, InvalidMetricTemplate, InvalidObject
 from k8s.models.loading import load_alert_provider, load_canary, load_metric_template
 
 DATA = Path(__file__).parent / "data"
 FILES = sorted(DATA.glob("*.yaml"))
 GUIDE = yaml.safe_load((DATA / "guide_canary.yaml").read_text())
 ABSENT = object()
+Load = Callable[[Any], ApiModel]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -24,9 +27,9 @@ JSON = st.recursive(
 )
 
 
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The guide's Canary with one value replaced, or taken away."""
-    canary: dict[str, Any] = copy.deepcopy(GUIDE)
+def changed(path: str, value: Any, good: Any = GUIDE) -> dict[str, Any]:
+    """The guide's Canary, or another object, with one value replaced, or taken away."""
+    canary: dict[str, Any] = copy.deepcopy(good)
     *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     node: Any = canary
     for step in way:
@@ -128,24 +131,6 @@ def test_long_value() -> None:
     assert len(str(refusal.value)) < 600
 
 
-@given(JSON)
-def test_arbitrary_json(value: Any) -> None:
-    """Arbitrary JSON is refused with InvalidCanary and nothing else."""
-    with pytest.raises(InvalidCanary):
-        load_canary(value)
-
-
-@given(st.sampled_from(every_path(GUIDE)), JSON)
-def test_arbitrary_field(path: str, value: Any) -> None:
-    """Arbitrary JSON in the place of any field is read and goes out again, or is refused with InvalidCanary."""
-    try:
-        canary = load_canary(changed(path, value))
-    except InvalidCanary as refusal:
-        assert refusal.problems  # noqa: PT017 - raising is one of two good ends
-        return
-    assert load_canary(canary.as_json()) == canary
-
-
 TEMPLATE = {
     "apiVersion": "flagger.app/v1beta1",
     "kind": "MetricTemplate",
@@ -174,6 +159,44 @@ PROVIDER = {
         "secretRef": {"name": "slack"},
     },
 }
+
+
+EVERY_FIELD = yaml.safe_load((DATA / "every_field.yaml").read_text())
+REFUSED_BY: dict[Load, type[InvalidObject]] = {
+    load_canary: InvalidCanary,
+    load_metric_template: InvalidMetricTemplate,
+    load_alert_provider: InvalidAlertProvider,
+}
+
+
+@pytest.mark.parametrize("load", REFUSED_BY)
+@given(value=JSON)
+def test_arbitrary_json(load: Load, value: Any) -> None:
+    """Arbitrary JSON is refused by the kind's own error and no other."""
+    with pytest.raises(REFUSED_BY[load]):
+        load(value)
+
+
+@pytest.mark.parametrize(
+    ("load", "good"),
+    [
+        (load_canary, GUIDE),
+        (load_canary, EVERY_FIELD),
+        (load_metric_template, TEMPLATE),
+        (load_alert_provider, PROVIDER),
+    ],
+    ids=["guide", "every field", "template", "provider"],
+)
+@given(data=st.data())
+def test_arbitrary_field(load: Load, good: Any, data: st.DataObject) -> None:
+    """Arbitrary JSON in the place of any field is read and goes out again, or is refused by the kind's own error."""
+    path = data.draw(st.sampled_from(every_path(good)))
+    try:
+        model = load(changed(path, data.draw(JSON), good))
+    except REFUSED_BY[load] as refusal:
+        assert refusal.problems  # noqa: PT017 - raising is one of two good ends
+        return
+    assert load(model.as_json()) == model
 
 
 def test_metric_template() -> None:
