@@ -2,10 +2,10 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from k8s.models.canary import Metadata
-from k8s.models.common import API_VERSION, ApiModel, SecretRef, cel, rules
+from k8s.models.common import API_VERSION, ApiModel, HttpUrl, SecretRef, cel, rules
 
 VARIABLES: Final = ("name", "namespace", "target", "service", "ingress", "route", "interval", "variables")
 """What a query may call without arguments; `variables` is a map."""
@@ -40,12 +40,41 @@ ProviderType = Literal[
 ]
 
 
+WITH_ADDRESS: Final = ("dynatrace", "graphite", "influxdb", "splunk")
+"""Providers that have no address of their own."""
+WITH_SECRET: Final = ("datadog", "dynatrace", "influxdb", "newrelic", "splunk")
+"""Providers that answer nobody without credentials."""
+
+
 class MetricProvider(ApiModel):
     """Where the number comes from."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            cel(
+                f"!(self.type in {list(WITH_ADDRESS)}) || has(self.address)",
+                "write the provider's base URL, such as http://graphite.monitoring",
+                field="address",
+                reason="FieldValueRequired",
+            ),
+            cel(
+                f"!(self.type in {list(WITH_SECRET)}) || has(self.secretRef)",
+                "name a Secret with the provider's credentials, such as secretRef: {name: datadog}",
+                field="secretRef",
+                reason="FieldValueRequired",
+            ),
+            cel(
+                "self.type != 'cloudwatch' || has(self.region)",
+                "write the region, such as eu-central-1",
+                field="region",
+                reason="FieldValueRequired",
+            ),
+        ),
+    )
+
     type: ProviderType
     """The type of the provider, such as prometheus."""
-    address: str | None = None
+    address: HttpUrl | None = None
     """The base URL of the provider."""
     headers: dict[str, list[str]] = Field(default_factory=dict)
     """Headers to send, by name (prometheus)."""

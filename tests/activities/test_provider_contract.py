@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from activities.providers import asking, influxdb, keptn
 from activities.providers.base import Source
 from activities.providers.cloudwatch import CloudWatch
+from activities.providers.errors import UnfitProvider
 from activities.providers.registry import PROVIDERS, provider_for
+from activities.providers.secret import Secret
 from activities.providers.stackdriver import Stackdriver
-from k8s.models.metric_template import ProviderType
+from k8s.models.metric_template import WITH_ADDRESS, WITH_SECRET, ProviderType
 from tests.activities.provider_fixtures import Bazaar, a_secret, bazaar, google_key
 from tests.activities.vendors import VENDORS, Asked, Vendor, answering
 from workflows.verdict import NoData, Unreadable, Value
@@ -32,6 +34,21 @@ def test_every_type_is_there() -> None:
     """The CRD's types, the registry and this contract know the same providers."""
     types = set(get_args(ProviderType))
     assert types == set(PROVIDERS) == {vendor.kind for vendor in VENDORS}
+
+
+@each_vendor
+def test_required_fields(bazaar: Bazaar, vendor: Vendor) -> None:
+    """What a provider refuses to be made without, the definition refuses a template without."""
+    for field, lacking, wanted in (
+        ("address", {"address": ""}, vendor.kind in WITH_ADDRESS),
+        ("secretRef", {"secret": Secret()}, vendor.kind in WITH_SECRET),
+        ("region", {"region": ""}, vendor.kind == "cloudwatch"),
+    ):
+        if wanted:
+            with pytest.raises(UnfitProvider, match=rf"spec\.provider\.{field}: required"):
+                bazaar.provider(vendor, **lacking)
+        else:
+            bazaar.provider(vendor, **lacking)
 
 
 @each_vendor

@@ -396,6 +396,22 @@ async def test_alert_provider_mistake(cluster: World, field: str, value: str, me
             {"provider": {"type": "datadog", "secretRef": {"name": ""}}, "query": "up"},
             "spec.provider.secretRef.name in body should be at least 1 chars long",
         ),
+        (
+            {"provider": {"type": "prometheus", "address": "prometheus:9090"}, "query": "up"},
+            f'spec.provider.address: Invalid value: "prometheus:9090": {URL}',
+        ),
+        (
+            {"provider": {"type": "graphite"}, "query": "target=x"},
+            "spec.provider.address: Required value: write the provider's base URL, such as http://graphite.monitoring",
+        ),
+        (
+            {"provider": {"type": "datadog"}, "query": "avg:x{*}"},
+            "spec.provider.secretRef: Required value: name a Secret with the provider's credentials, such as",
+        ),
+        (
+            {"provider": {"type": "cloudwatch"}, "query": "[]"},
+            "spec.provider.region: Required value: write the region, such as eu-central-1",
+        ),
     ],
 )
 async def test_metric_template_mistake(cluster: World, spec: dict[str, Any], message: str) -> None:
