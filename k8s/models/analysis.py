@@ -164,7 +164,7 @@ class SessionAffinity(ApiModel):
     primary_cookie_name: str | None = None
     """The name of the cookie of users on the primary; that of cookieName with -primary when absent."""
     max_age: int = DAY_SECONDS
-    """How long the canary's cookie lives, seconds."""
+    """How long the canary's cookie lives, seconds; a day when 0."""
     domain: str | None = None
     """The Domain attribute of the cookie."""
     http_only: bool = False
@@ -177,6 +177,11 @@ class SessionAffinity(ApiModel):
     """The SameSite attribute of the cookie."""
     secure: bool = False
     """Whether the cookie is sent over https only."""
+
+    @property
+    def lifetime_seconds(self) -> int:
+        """Of the canary's cookie; 0 is the same as absent."""
+        return self.max_age or DAY_SECONDS
 
     @property
     def primary_cookie(self) -> str:

@@ -40,7 +40,7 @@ def draws(canary: Canary, affinity: SessionAffinity, split: Split) -> list[Draw]
     drawn = Draw(
         split,
         primary_cookie=attributed(theirs, affinity, _interval_seconds(canary)) if theirs else "",
-        canary_cookie=attributed(ours, affinity, affinity.max_age) if ours else "",
+        canary_cookie=attributed(ours, affinity, affinity.lifetime_seconds) if ours else "",
     )
     return [*on_canary, *on_primary, drawn]
 

@@ -189,6 +189,14 @@ def test_sticky_rules() -> None:
     assert all(rule["matches"][0]["path"]["value"] == "/a" for rule in (canary, primary, drawn))
 
 
+@pytest.mark.parametrize(("age", "seconds"), [(60, 60), (0, 86400)])
+def test_lifetime(age: int, seconds: int) -> None:
+    """Of the canary's cookie; one that lives for no time would keep nobody."""
+    assert cookies(rules_of(a_sticky(COOKIES, maxAge=age), Split(20))[2])["podinfo-canary"].endswith(
+        f"; Max-Age={seconds}"
+    )
+
+
 @pytest.mark.parametrize(
     ("header", "holds"),
     [
