@@ -73,6 +73,12 @@ def test_no_steps(analysis: Json) -> None:
     assert str(refusal.value) == STEPS
 
 
+@pytest.mark.parametrize(("given", "seconds"), [(None, 600), (0, 0), (60, 60)])
+def test_deadline(given: int | None, seconds: float) -> None:
+    """Ten minutes when absent."""
+    assert plan_of(a_model(progressDeadlineSeconds=given), DEFAULTS).deadline_seconds == seconds
+
+
 def test_no_steps_are_needed() -> None:
     """When the analysis is skipped."""
     plan = plan_of(a_model(analysis=an_analysis(stepWeight=None), skipAnalysis=True), DEFAULTS)

@@ -1,20 +1,17 @@
 """The page on the fields has every field of the definitions and no other, and each test that it names exists."""
 
-import ast
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from k8s.crd import crds
 from k8s.models.schema import Schema
+from tests.docs.named_tests import CELL, ROOT, mistakes_in
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "canary-fields.md"
 HEADING = re.compile(r"^## (\w+)$")
-ROW = re.compile(r"^\| `([^`]+)` \| (.+) \| (?:`(tests/\S+\.py::test_\w+)`|(-)) \|$")
+ROW = re.compile(rf"^\| `([^`]+)` \| (.+) \| {CELL} \|$")
 PENDING = {
     "Canary spec.service.meshName",
     "Canary spec.service.backends",
@@ -48,7 +45,7 @@ def defined() -> list[str]:
 
 
 def documented() -> dict[str, str]:
-    """Kind and path of every row, and the test that it names; `-` for none."""
+    """Kind and path of every row, and the tests that it names; `-` for none."""
     rows, kind = {}, ""
     for line in PAGE.read_text().splitlines():
         if heading := HEADING.match(line):
@@ -57,16 +54,8 @@ def documented() -> dict[str, str]:
             row = ROW.match(line)
             assert row, f"not a row of field, meaning and test: {line}"
             assert f"{kind} {row[1]}" not in rows, f"twice: {line}"
-            rows[f"{kind} {row[1]}"] = row[3] or row[4]
+            rows[f"{kind} {row[1]}"] = row[3]
     return rows
-
-
-@cache
-def names_in(file: str) -> frozenset[str]:
-    """Names of the test functions of a file, which is not imported."""
-    tree = ast.parse((ROOT / file).read_text())
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return frozenset(function.name for function in functions)
 
 
 def test_every_field_is_documented_and_no_other() -> None:
@@ -74,11 +63,10 @@ def test_every_field_is_documented_and_no_other() -> None:
     assert list(documented()) == defined()
 
 
-@pytest.mark.parametrize("test", sorted(set(documented().values()) - {"-"}))
-def test_every_named_test_exists(test: str) -> None:
+@pytest.mark.parametrize("tests", sorted(set(documented().values()) - {"-"}))
+def test_every_named_test_exists(tests: str) -> None:
     """Under that name, in that file."""
-    file, name = test.split("::")
-    assert name in names_in(file)
+    assert mistakes_in(tests) == []
 
 
 def test_no_field_is_without_a_test_unless_it_is_known() -> None:
