@@ -7,6 +7,7 @@ person's answer is a message to the workflow.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -14,7 +15,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from workflows import alerts, effects, wording
 from workflows.effects import HookCall
 from workflows.interruptions import RollBack
-from workflows.observation import Gate, Phase, Severity
+from workflows.observation import Gate, Phase, Plan, Severity
 from workflows.vigil import Vigil
 
 WAITING_PHASES = {Gate.ROLLOUT: Phase.WAITING, Gate.PROMOTION: Phase.WAITING_PROMOTION}
@@ -25,12 +26,21 @@ A_PERSON = "by a person"
 class Gatekeeper(Vigil):
     """Asks at gates, and asks the rollback hooks all along."""
 
-    async def _pass_gate(self, gate: Gate) -> None:
-        """Wait until it opens; nothing else goes on meanwhile."""
+    async def _pass_gate(self, gate: Gate) -> bool:
+        """Wait until it opens, meanwhile nothing else goes on; False when what it guards is skipped by now."""
+        hears_edits = workflow.patched("gate-hears-edits")
         while not await self._opens(gate):
+            if gate is not Gate.ROLLOUT and self._skips_analysis():
+                return False
             await self._continue_as_new_when_long()
+            may_open = partial(self._may_open, self._plan() if hears_edits else None)
             with suppress(TimeoutError):
-                await self._watching(until=self._is_urged, seconds=self._patience(gate))
+                await self._watching(until=may_open, seconds=self._patience(gate))
+        return True
+
+    def _may_open(self, asked: Plan | None) -> bool:
+        """A person answered, or the spec wants something else than it did when the gate was asked."""
+        return self.state.steering.approval is not None or (asked is not None and asked != self._plan())
 
     async def _opens(self, gate: Gate) -> bool:
         """Ask once: the hooks in order, then the person. The first no is told, and starts the time that it may take.
@@ -38,9 +48,7 @@ class Gatekeeper(Vigil):
         Raises:
             RollBack: nobody opened it in time.
         """
-        if not self._is_guarded(gate):
-            return True
-        closed_by = await self._closed_by(gate)
+        closed_by = await self._closed_by(gate) if self._is_guarded(gate) else ""
         if closed_by:
             await self._stay_at(gate, closed_by)
             return False

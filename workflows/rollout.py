@@ -166,7 +166,7 @@ class CanaryRollout(Upkeep):
             else:
                 return False
 
-    async def _unless_rolled_back(self, story: Coroutine[Any, Any, None]) -> bool:
+    async def _unless_rolled_back(self, story: Coroutine[Any, Any, object]) -> bool:
         """Whether it went well; a cancellation of the workflow rolls back too."""
         try:
             async with self._asking_rollback_hooks():
@@ -257,8 +257,8 @@ class CanaryRollout(Upkeep):
         step = next_step(self._plan(), self.state.step)
         if step is None:
             return
-        if self._increases(step):
-            await self._pass_gate(Gate.TRAFFIC_INCREASE)
+        if self._increases(step) and not await self._pass_gate(Gate.TRAFFIC_INCREASE):
+            return
         self._schedule_from_now()
         await self._take(step)
 
@@ -353,6 +353,7 @@ class CanaryRollout(Upkeep):
         state = self.state
         revision = self._revision()
         state.phase, state.halt = Phase.PROMOTING, ""
+        state.leave_gate()
         self.say(wording.copying(state.names))
         order = Promotion(canary=state.canary, revision=revision, report=self.report())
         if await effects.promote(order) is PromotionOutcome.SUPERSEDED:
@@ -400,7 +401,7 @@ class CanaryRollout(Upkeep):
         reason = {"Reason": state.halt} if state.halt else {}
         self.alert(alerts.rolled_back(state.canary, state.names, sentence), severity, details=reason)
         state.halt = f"{state.halt}; {sentence}" if state.halt else sentence
-        state.waiting = ""
+        state.leave_gate()
         serving = state.primary_serving
         if state.phase in PROMOTED:
             serving = (await effects.undo_promotion(state.canary)).serving

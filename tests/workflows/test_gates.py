@@ -212,6 +212,7 @@ async def test_abort_at_a_gate(start: Start, gate: Gate) -> None:
     ending = await rollout.result()
 
     assert ending.phase is Phase.FAILED
+    assert (await rollout.ask("status"))["gate"] == ""
     assert world.status.applied == NEW.template
     world.assert_safe_at_rest()
 
@@ -250,6 +251,82 @@ async def test_waiting_for_a_person_alone_costs_nothing(start: Start) -> None:
 
 
 # -- what changes while it waits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["hook", "person"])
+async def test_skipping_the_analysis_skips_no_confirmation(start: Start, asked: str) -> None:
+    """`confirm-rollout` is asked an interval apart, or the person once, as without `skipAnalysis`."""
+    hooks, approvals = (("gate",), ()) if asked == "hook" else ((), (Gate.ROLLOUT,))
+    world = a_guarded_world(Gate.ROLLOUT, *hooks, approvals=approvals, skip_analysis=True)
+    world.hook_answers["gate"] = [CLOSED] * 99
+    rollout = await start(world)
+
+    await rollout.pass_time(timedelta(minutes=10))
+    calls = len(world.calls)
+    await rollout.signal("promote")
+
+    assert calls < 20
+    assert (await rollout.result()).phase is Phase.SUCCEEDED
+
+
+@pytest.mark.parametrize("how", ["promote", "edit"])
+async def test_what_skips_the_analysis_waits_at_no_traffic_gate(start: Start, how: str) -> None:
+    """The promotion without analysis has no step of weight that the gate could hold."""
+    world = a_guarded_world(Gate.TRAFFIC_INCREASE, "gate", pre_rollout=("acceptance-test",))
+    world.hook_answers["gate"] = [CLOSED] * 99
+    rollout = await start(world)
+
+    async def skip() -> None:
+        if how == "promote":
+            await rollout.signal("promote")
+        else:
+            world.plan = world.plan.model_copy(update={"skip_analysis": True})
+            await rollout.changed()
+
+    world.on["hook_acceptance-test" if how == "promote" else "hook_gate"] = skip
+    ending = await rollout.result()
+
+    assert ending.phase is Phase.SUCCEEDED
+    assert world.weights == [0]
+    assert world.calls.count("hook_gate") < 5
+    world.assert_safe_at_rest()
+
+
+@GATES
+async def test_a_gate_that_is_taken_out_of_the_spec_is_open(start: Start, gate: Gate) -> None:
+    """At once, and nothing goes on saying that somebody is waited for."""
+    world = a_guarded_world(gate, approvals=(gate,), weights=(50,))
+    rollout = await start(world)
+    gates: list[str] = []
+
+    async def edit() -> None:
+        world.plan = a_plan(weights=(50,))
+        await rollout.changed()
+
+    async def ask() -> None:
+        gates.append((await rollout.ask("status"))["gate"])
+
+    world.when_told[f"{WAITS[gate]} by a person"], world.on["promote"] = edit, ask
+    ending = await rollout.result()
+
+    assert gates == [""]
+    assert world.took(f"{WAITS[gate]} by a person", "Promotion completed!") < timedelta(minutes=3)
+    assert ending.phase is Phase.SUCCEEDED
+
+
+async def test_a_time_limit_that_is_set_while_a_person_is_waited_for(start: Start) -> None:
+    """It counts from the beginning of the wait."""
+    world = a_guarded_world(Gate.ROLLOUT, approvals=(Gate.ROLLOUT,))
+    rollout = await start(world)
+
+    async def limit() -> None:
+        world.plan = world.plan.model_copy(update={"approval_seconds": 600})
+        await rollout.changed()
+
+    world.when_told[f"{WAITS[Gate.ROLLOUT]} by a person"] = limit
+
+    assert (await rollout.result()).phase is Phase.FAILED
+    assert "Rolling back podinfo.test confirm-rollout was not approved in time" in world.events
 
 
 async def test_a_newer_revision_takes_the_place_of_the_one_that_waits(start: Start) -> None:
