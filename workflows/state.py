@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from workflows.effects import Note
 from workflows.observation import CanaryRef, Gate, Names, Phase, Plan, Record, Revision, Strategy
-from workflows.steering import Steering
+from workflows.steering import Command, Steering
 from workflows.verdict import Check
 from workflows.weights import Step
 
@@ -55,6 +55,8 @@ class State(BaseModel):
     gate_since: datetime | None = None
     closed_by: str = ""
     """Who of those that say no at the gate was told of."""
+    hurried_by: Command | None = None
+    """The approval for which a check was made before its time."""
     rollback_hook: str = ""
     """The hook of type rollback that agreed."""
     primary_serving: bool = True
@@ -75,7 +77,7 @@ class State(BaseModel):
 
     def leave_gate(self) -> None:
         """It opened."""
-        self.gate = self.gate_since = self.steering.approval = None
+        self.gate = self.gate_since = self.steering.approval = self.hurried_by = None
         self.waiting = self.closed_by = ""
 
     def take_up(self, revision: Revision) -> None:
@@ -84,10 +86,10 @@ class State(BaseModel):
         self.fresh_pods = former is not None and former.template == revision.template
         self.revision, self.phase = revision, Phase.PROGRESSING
         self.weight = self.iteration = self.failed_checks = self.unreadable_rounds = 0
-        self.mirrored, self.rollback_hook, self.gate, self.gate_since = False, "", None, None
-        self.closed_by = ""
+        self.mirrored, self.rollback_hook = False, ""
+        self.leave_gate()
         self.passed_hooks, self.checks = [], []
-        self.analysing, self.halt, self.waiting = False, "", ""
+        self.analysing, self.halt = False, ""
         self.canary_since = self.next_check = None
         self.steering = Steering(pause=pause)
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -17,6 +18,7 @@ from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
 from workflows.observation import PROMOTED, UNBORN, Observation, Phase, Plan, Revision, Severity, Status
+from workflows.steering import Command
 
 Result = TypeVar("Result")
 
@@ -63,11 +65,16 @@ class Vigil(Console):
                 raise NotReady(why or lacking)
 
     async def _until_next_check(self) -> None:
-        """A durable timer on a fixed schedule, cut short by a person who promotes or approves."""
+        """A durable timer on a fixed schedule, cut short by a person who promotes or approves.
+
+        An approval does so once: the check that followed did not pass, and the next one is not hurried for it.
+        """
         state, interval = self.state, timedelta(seconds=self._plan().interval_seconds)
         due = state.next_check or workflow.now() + interval
+        heard = state.hurried_by if state.hurried_by and workflow.patched("approval-hurries-once") else None
         with suppress(TimeoutError):
-            await self._watching(until=self._is_urged, seconds=self._seconds_to_next_check())
+            await self._watching(until=partial(self._is_urged, heard), seconds=self._seconds_to_next_check())
+        state.hurried_by = state.steering.approval
         later = due + interval
         state.next_check = later if later > workflow.now() else workflow.now() + interval
 
@@ -258,8 +265,8 @@ class Vigil(Console):
     def _skips_analysis(self) -> bool:
         return self._plan().skip_analysis or self.state.steering.promote is not None
 
-    def _is_urged(self) -> bool:
-        return self._skips_analysis() or self.state.steering.approval is not None
+    def _is_urged(self, heard: Command | None) -> bool:
+        return self._skips_analysis() or self.state.steering.approval not in (None, heard)
 
 
 def done(task: asyncio.Task[Any] | None) -> bool:

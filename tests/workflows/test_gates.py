@@ -11,6 +11,7 @@ from tests.workflows.scenario import World
 from workflows.effects import HookAnswer
 from workflows.observation import Gate, Phase
 from workflows.steering import Command
+from workflows.verdict import Answer, Unreadable
 
 CLOSED = HookAnswer(refusal="403 Forbidden")
 REFUSED = HookAnswer(refusal="connection refused", reached=False)
@@ -154,6 +155,24 @@ async def test_a_person_opens_a_gate(start: Start, gate: Gate, by: str) -> None:
     assert world.weights == [10, 20, 0]
     assert answers in ([], [f"approved: the rollout passes {gate}"] * times)
     assert ending.phase is Phase.SUCCEEDED
+
+
+@pytest.mark.parametrize("answer", [69.0, Unreadable(detail="refused")], ids=["failed", "unreadable"])
+async def test_an_approval_hurries_one_check(start: Start, answer: Answer | float) -> None:
+    """The next ones are an interval apart as ever, should that one not pass."""
+    world = a_guarded_world(Gate.PROMOTION, approvals=(Gate.PROMOTION,), weights=(50,), threshold=3)
+    rollout = await start(world)
+    approved = "Approve podinfo.test confirm-promotion by ann"
+
+    async def approve() -> None:
+        world.checks = [[a_check(answer)]] * 2
+        await rollout.signal("promote", Command(by="ann"))
+
+    world.when_told[f"{WAITS[Gate.PROMOTION]} by a person"] = approve
+    ending = await rollout.result()
+
+    assert ending.phase is Phase.SUCCEEDED
+    assert timedelta(seconds=110) < world.took(approved, "Copying") < timedelta(seconds=190)
 
 
 async def test_hooks_alone_do_not_open_a_gate_that_wants_a_person(start: Start) -> None:
