@@ -172,11 +172,11 @@ class CanaryRollout(Upkeep):
             async with self._asking_rollback_hooks():
                 await story
         except RollBack as why:
-            await self._roll_back(str(why), why.severity)
+            await self._in_full(self._roll_back(str(why), why.severity))
         except (ActivityError, asyncio.CancelledError) as error:
             if not is_cancelled_exception(error):
                 raise
-            await self._roll_back_cancelled()
+            await self._in_full(self._roll_back_cancelled())
         else:
             return True
         return False

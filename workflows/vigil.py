@@ -124,6 +124,18 @@ class Vigil(Console):
                 with suppress(asyncio.CancelledError, ActivityError):
                     await task
 
+    async def _in_full(self, story: Coroutine[Any, Any, None]) -> None:
+        """A cancellation that comes meanwhile wants what is being done already, and must not cut it short."""
+        task = asyncio.create_task(story)
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self.cancel_heeded = True
+                if task.cancelled():
+                    raise
+        task.result()
+
     async def _continue_as_new_when_long(self) -> None:
         """Not while a message is on its way: the next run would not know of it."""
         if not workflow.info().is_continue_as_new_suggested():

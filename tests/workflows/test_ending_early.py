@@ -45,6 +45,37 @@ async def test_cancelling_the_workflow_rolls_back(start: Start, step: str) -> No
     world.assert_safe_at_rest()
 
 
+@pytest.mark.parametrize("step", ["undo_promotion", "await_primary", "route", "scale_down"])
+async def test_cancelling_during_a_rollback_does_not_stop_it(start: Start, step: str) -> None:
+    """What the cancellation wants is being done."""
+    world = World()
+    world.primary_serves_after_undo = step != "await_primary"
+    rollout = await start(world)
+
+    async def give_up() -> None:
+        world.stuck = {Role.PRIMARY: "exceeded its progress deadline"}
+        world.on["undo_promotion"] = recover
+
+    async def recover() -> None:
+        world.stuck = {}
+        if step == "undo_promotion":
+            await cancel()
+        else:
+            world.on[step] = cancel
+
+    async def cancel() -> None:
+        await rollout.handle.cancel()
+        world.primary_available = True
+
+    world.on["promote"] = give_up
+    ending = await rollout.result()
+
+    assert ending.phase is Phase.FAILED
+    assert world.events[-1] == "Canary failed! Scaling down podinfo.test"
+    assert world.primary == OLD
+    world.assert_safe_at_rest()
+
+
 async def test_cancelling_after_the_promotion_takes_nothing_back(start: Start) -> None:
     """What was told as completed stays so."""
     world = World()
