@@ -77,7 +77,7 @@ class Observe:
         if owner is None or owner["kind"] != CANARIES.kind or owner["name"] == subject.canary.name:
             return ""
         other = await find(self._bench.cluster, CANARIES, subject.namespace, owner["name"])
-        is_rival = other is not None and other["spec"].get("targetRef") == subject.raw["spec"]["targetRef"]
+        is_rival = other is not None and (other.get("spec") or {}).get("targetRef") == subject.raw["spec"]["targetRef"]
         return str(owner["name"]) if is_rival else ""
 
     async def _scaler_is_behind(self, subject: Subject) -> bool:

@@ -28,12 +28,11 @@ class Gatekeeper(Vigil):
 
     async def _pass_gate(self, gate: Gate) -> bool:
         """Wait until it opens, meanwhile nothing else goes on; False when what it guards is skipped by now."""
-        hears_edits = workflow.patched("gate-hears-edits")
         while not await self._opens(gate):
             if gate is not Gate.ROLLOUT and self._skips_analysis():
                 return False
             await self._continue_as_new_when_long()
-            may_open = partial(self._may_open, self._plan() if hears_edits else None)
+            may_open = partial(self._may_open, self._plan() if workflow.patched("gate-hears-edits") else None)
             with suppress(TimeoutError):
                 await self._watching(until=may_open, seconds=self._patience(gate))
         return True
