@@ -1,12 +1,16 @@
 """One HTTP exchange with an end: of its time, and of the bytes that are read. For providers and webhooks."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+
+PASSWORD = re.compile(r"(?<=://)[^/?#]*@")
+"""User and password in a URL, which are sent and never shown."""
 
 
 class NotReached(Exception):
@@ -64,7 +68,7 @@ async def exchange(
     Raises:
         NotReached: refused, timed out, cut off, or never sent.
     """
-    where = "" if secret else f"{url}: "
+    where = "" if secret else PASSWORD.sub("", url) + ": "
     try:
         async with (
             asyncio.timeout(seconds),

@@ -29,12 +29,15 @@ def loadtester(
     extra_path: Annotated[
         Path | None, typer.Option(help="Folder of programs that tasks find before those on PATH.")
     ] = None,
+    gates_file: Annotated[
+        Path | None, typer.Option(help="File that keeps the open gates; default: a restart closes them.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error; default info.")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto, json or console; default auto.")] = None,
 ) -> None:
-    """Serve a canary's webhooks: `hey` for traffic, `bash` and `curl` for checks. Until SIGTERM.
+    """Serve a canary's webhooks: `hey` for traffic, `bash` and `curl` for checks, and gates. Until SIGTERM.
 
-    It runs any command it is told by whoever reaches it, so let only your canaries reach it.
+    It runs any command it is told by whoever reaches it: let only your canaries reach it, or set LOADTESTER_TOKEN.
     Every option may also come from the environment, as LOADTESTER_PORT and so on.
 
     Examples: `serinus loadtester` · `serinus loadtester --host 0.0.0.0 --port 8080 --namespace-regexp '^test$'`
@@ -42,8 +45,11 @@ def loadtester(
     Call it: `curl -d '{"name":"podinfo","namespace":"test","metadata":{"type":"bash","cmd":"hey -n 9 http://podinfo"}}'
     http://127.0.0.1:9090/`
 
-    Exit codes: 0 ended by SIGTERM, 1 cannot listen, 2 wrong setting, 130 interrupted.
+    Open a gate: `curl -d '{"name":"podinfo","namespace":"test"}' http://127.0.0.1:9090/gate/open`
+
+    Exit codes: 0 ended by SIGTERM, 1 cannot listen or read its gates, 2 wrong setting, 130 interrupted.
     """
+    from loadtester.gates import GatesLost
     from loadtester.server import CannotListen, serve
     from loadtester.settings import WrongSetting, load_settings
     from worker.logs import configure_logs
@@ -56,6 +62,7 @@ def loadtester(
             max_tasks=max_tasks,
             namespace_regexp=namespace_regexp,
             extra_path=extra_path,
+            gates_file=gates_file,
             log_level=log_level,
             log_format=log_format,
         )
@@ -66,7 +73,7 @@ def loadtester(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         serve(settings)
-    except CannotListen as error:
+    except (CannotListen, GatesLost) as error:
         raise _refused(error, REFUSED) from error
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None

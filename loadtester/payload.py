@@ -1,4 +1,4 @@
-"""From the body of a call to the command it asks for, or to a refusal that says why. Pure: nothing is run here."""
+"""From the body of a call to what it asks for, or to a refusal that says why. Pure: nothing is run here."""
 
 import re
 from dataclasses import dataclass
@@ -24,7 +24,17 @@ class Kind(StrEnum):
     CMD = "cmd"
     """In the background, through `sh -c`; the caller is answered at once."""
     BASH = "bash"
-    """Through `bash -c`; the caller waits for the outcome."""
+    """Through `bash -c`; the caller waits for the outcome, as with the rest."""
+    HELM = "helm"
+    """Arguments of `helm`, with blanks between them and no shell."""
+    HELMV3 = "helmv3"
+    """The same, by its older name."""
+    KUBECTL = "kubectl"
+    """Arguments of `kubectl`, likewise."""
+
+
+WITH_CURL = frozenset({"concord", "ngrinder"})
+"""Task types of Flagger's that are a few HTTP requests to another service."""
 
 
 class Payload(BaseModel):
@@ -51,6 +61,19 @@ class Command:
     log_output: bool = False
     return_output: bool = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The program and its arguments."""
+        match self.kind:
+            case Kind.CMD:
+                return ("sh", "-c", self.line)
+            case Kind.BASH:
+                return ("bash", "-c", self.line)
+            case Kind.HELM | Kind.HELMV3:
+                return ("helm", *self.line.split())
+            case Kind.KUBECTL:
+                return ("kubectl", *self.line.split())
+
 
 def read_command(body: bytes, namespaces: re.Pattern[str]) -> Command:
     """The command that a body asks for.
@@ -58,9 +81,7 @@ def read_command(body: bytes, namespaces: re.Pattern[str]) -> Command:
     Raises:
         Refusal: 400 if the body asks for nothing that can be run, 403 if its namespace is not served here.
     """
-    payload = _read_payload(body)
-    if not namespaces.search(payload.namespace):
-        raise Refusal(403, "Forbidden")
+    payload = _read_served(body, namespaces)
     if not payload.metadata:
         raise Refusal(400, "metadata not found in payload")
     return Command(
@@ -70,6 +91,25 @@ def read_command(body: bytes, namespaces: re.Pattern[str]) -> Command:
         log_output=payload.metadata.get("logCmdOutput") in TRUE,
         return_output=payload.metadata.get("returnCmdOutput") in TRUE,
     )
+
+
+def read_canary(body: bytes, namespaces: re.Pattern[str]) -> str:
+    """`{name}.{namespace}` of the canary that a body means.
+
+    Raises:
+        Refusal: 400 if it names none, 403 if its namespace is not served here.
+    """
+    payload = _read_served(body, namespaces)
+    if not payload.name or not payload.namespace:
+        raise Refusal(400, 'write whose gate is meant, such as {"name": "podinfo", "namespace": "test"}')
+    return f"{payload.name}.{payload.namespace}"
+
+
+def _read_served(body: bytes, namespaces: re.Pattern[str]) -> Payload:
+    payload = _read_payload(body)
+    if not namespaces.search(payload.namespace):
+        raise Refusal(403, "Forbidden")
+    return payload
 
 
 def _read_payload(body: bytes) -> Payload:
@@ -83,6 +123,8 @@ def _read_payload(body: bytes) -> Payload:
 
 def _kind(metadata: dict[str, str]) -> Kind:
     name = metadata.get("type", Kind.CMD)
+    if name in WITH_CURL:
+        raise Refusal(400, f"task type {name} is not supported; call the service with curl in a task of type bash")
     try:
         return Kind(name)
     except ValueError as error:

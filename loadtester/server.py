@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from loadtester.app import create_app
+from loadtester.gates import Gates
 from loadtester.metrics import Metrics
 from loadtester.settings import LoadTesterSettings
 from loadtester.tasks import Tasks
@@ -44,18 +45,20 @@ def serve(settings: LoadTesterSettings) -> None:
 
     Raises:
         CannotListen: the address is taken, or is not ours.
+        GatesLost: nobody knows which gates are open.
         KeyboardInterrupt: SIGINT ended it.
     """
+    gates = Gates(settings.gates_file)
     with _listen(settings) as listener:
         signal.signal(signal.SIGTERM, _end_in_order)
-        asyncio.run(_serve(settings, listener))
+        asyncio.run(_serve(settings, gates, listener))
 
 
-async def _serve(settings: LoadTesterSettings, listener: socket.socket) -> None:
+async def _serve(settings: LoadTesterSettings, gates: Gates, listener: socket.socket) -> None:
     metrics = Metrics()
     async with Tasks(settings, metrics) as tasks:
         config = uvicorn.Config(
-            create_app(tasks, metrics, settings.namespace_regexp),
+            create_app(settings, tasks, gates, metrics),
             lifespan="off",
             log_config=None,
             log_level="warning",

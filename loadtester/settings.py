@@ -2,9 +2,10 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
-from pydantic import DirectoryPath, Field, ValidationError
+from pydantic import DirectoryPath, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from worker.settings import LogSettings
@@ -34,9 +35,16 @@ class LoadTesterSettings(LogSettings):
     extra_path: DirectoryPath | None = None
     """A folder of programs that tasks find before those on PATH."""
 
+    gates_file: Path | None = None
+    """Where the open gates are kept; none: a restart closes them. One process owns it."""
+    token: SecretStr = SecretStr("")
+    """What a caller has to know, save for /healthz and /metrics; empty: nothing. From the environment alone, since
+    everybody on the machine can read the arguments of a process."""
+
     def task_environment(self) -> dict[str, str]:
-        """The environment of every task: ours, so that `http_proxy` and the like hold there too."""
+        """The environment of every task: ours, so that `http_proxy` and the like hold there too, save for the token."""
         environment = dict(os.environ)
+        environment.pop(f"{PREFIX}TOKEN", None)
         if self.extra_path is not None:
             folders = [str(self.extra_path.absolute()), environment.get("PATH", os.defpath)]
             environment["PATH"] = os.pathsep.join(folders)

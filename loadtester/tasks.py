@@ -17,12 +17,11 @@ import structlog
 
 from loadtester.commands import Ended, run
 from loadtester.metrics import Metrics
-from loadtester.payload import Command, Kind, Refusal
+from loadtester.payload import Command, Refusal
 from loadtester.settings import LoadTesterSettings
 
 REMEMBERED_SECONDS = 5.0
 """So long a call for a running command counts as a wish for one more run."""
-SHELLS = {Kind.CMD: "sh", Kind.BASH: "bash"}
 
 log = structlog.get_logger(__name__)
 
@@ -168,7 +167,7 @@ class Tasks:
         with self._metrics.task(command.kind) as task:
             try:
                 ended = await run(
-                    (SHELLS[command.kind], "-c", command.line),
+                    command.words,
                     environment=self._environment,
                     timeout_seconds=self._settings.task_timeout_seconds,
                 )

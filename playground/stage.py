@@ -149,6 +149,7 @@ class Stage:
             "SERINUS_LOG_FORMAT": "json",
             "LOADTESTER_LOG_FORMAT": "json",
             "LOADTESTER_EXTRA_PATH": str(self.programs),
+            "LOADTESTER_GATES_FILE": str(self.world.folder / "gates.json"),
         }
 
     async def __aenter__(self) -> Self:

@@ -153,6 +153,10 @@ def written(default: Any) -> str:
             return ",".join(default)
         case SecretStr():
             return default.get_secret_value()
+        case re.Pattern():
+            return str(default.pattern)
+        case None:
+            return ""
         case _:
             return str(default)
 

@@ -1,34 +1,15 @@
 """What each path answers, through ASGI."""
 
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from unittest import mock
 
 import httpx
 import pytest
 
-from loadtester.app import create_app
-from loadtester.metrics import Metrics
-from loadtester.settings import load_settings
-from loadtester.tasks import Tasks
+from tests.loadtester.calls import a_call, serving
 from tests.loadtester.visitors import Visitors
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a load tester of its own."""
-    loaded = load_settings(**settings)
-    metrics = Metrics()
-    async with Tasks(loaded, metrics) as tasks:
-        transport = httpx.ASGITransport(create_app(tasks, metrics, loaded.namespace_regexp))
-        async with httpx.AsyncClient(transport=transport, base_url="http://loadtester") as client:
-            yield client
-
-
-def a_call(cmd: str, **metadata: str) -> dict[str, Any]:
-    """The payload of a hook."""
-    return {"name": "podinfo", "namespace": "test", "phase": "Progressing", "metadata": {"cmd": cmd, **metadata}}
 
 
 async def value(client: httpx.AsyncClient, series: str) -> float:
@@ -91,8 +72,16 @@ async def test_any_other_path_and_any_method_run_a_task(method: str, path: str) 
     ("path", "status", "text"),
     [
         ("/healthz", 200, "OK"),
-        ("/gate/approve", 501, "/gate/approve: this load tester has no gates yet"),
-        ("/rollback/check", 501, "/rollback/check: this load tester has no gates yet"),
+        ("/gate/approve", 200, "OK"),
+        ("/gate/halt", 403, "Forbidden"),
+        ("/gate/check", 403, "Forbidden"),
+        ("/gate/open", 202, ""),
+        ("/gate/close", 202, ""),
+        ("/gate/deep/er", 404, "gates know no deep/er; call open, close or check"),
+        ("/rollback/check", 403, "Forbidden"),
+        ("/rollback/open", 202, ""),
+        ("/rollback/close", 202, ""),
+        ("/rollback/halt", 404, "gates know no halt; call open, close or check"),
     ],
 )
 async def test_a_reserved_path_runs_no_task(method: str, path: str, status: int, text: str) -> None:
@@ -131,8 +120,28 @@ async def test_a_call_too_many_is_answered_429(visitors: Visitors) -> None:
     assert answer.text.startswith("1 tasks are running, as many as LOADTESTER_MAX_TASKS allows")
 
 
+@pytest.mark.parametrize(("kind", "program"), [("helm", "helm"), ("helmv3", "helm"), ("kubectl", "kubectl")])
+async def test_a_tool_gets_its_arguments_and_no_shell(tmp_path: Path, kind: str, program: str) -> None:
+    """Split at blanks, as in Flagger, and nothing else is made of them."""
+    tool = tmp_path / program
+    tool.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    tool.chmod(0o755)
+    async with serving(extra_path=tmp_path) as client:
+        answer = await client.post("/", json=a_call("test  podinfo; $HOME", type=kind, returnCmdOutput="true"))
+    assert (answer.status_code, answer.text) == (200, "test\npodinfo;\n$HOME\n")
+
+
+async def test_a_tool_that_is_not_there_is_named() -> None:
+    """As a failure of the command."""
+    async with serving() as client:
+        with mock.patch.dict(os.environ, {"PATH": ""}):
+            answer = await client.post("/", json=a_call("test podinfo", type="helm"))
+    assert answer.status_code == 500
+    assert answer.text.endswith("No such file or directory: 'helm'")
+
+
 async def test_a_command_sees_the_environment_and_the_extra_path(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """So http_proxy holds for curl, and hey is found."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtester.app import create_app
+from loadtester.gates import Gates
 from loadtester.metrics import Metrics
 from loadtester.payload import Command, Kind, Refusal, read_command
 from loadtester.settings import load_settings
@@ -68,7 +69,7 @@ def no_command() -> st.SearchStrategy[bytes]:
 
 def unknown_type() -> st.SearchStrategy[bytes]:
     """A task type that does not exist."""
-    return NAMES.filter(lambda name: name not in {"cmd", "bash"}).map(lambda name: a_body({**RUNNABLE, "type": name}))
+    return NAMES.filter(lambda name: name not in set(Kind)).map(lambda name: a_body({**RUNNABLE, "type": name}))
 
 
 MALFORMED = st.one_of(
@@ -99,10 +100,10 @@ def nothing_may_start() -> Iterator[mock.AsyncMock]:
 )
 async def test_a_malformed_payload_is_refused_and_nothing_is_run(body: bytes, path: str, method: str) -> None:
     """Whatever is wrong with it, on whichever path it comes: always a 4xx."""
-    metrics = Metrics()
+    settings, metrics = load_settings(), Metrics()
     with nothing_may_start() as start:
-        async with Tasks(load_settings(), metrics) as tasks:
-            transport = httpx.ASGITransport(create_app(tasks, metrics, ALL))
+        async with Tasks(settings, metrics) as tasks:
+            transport = httpx.ASGITransport(create_app(settings, tasks, Gates(None), metrics))
             async with httpx.AsyncClient(transport=transport, base_url="http://loadtester") as client:
                 answer = await client.request(method, path, content=body)
             assert tasks.running == 0
@@ -113,9 +114,9 @@ async def test_a_malformed_payload_is_refused_and_nothing_is_run(body: bytes, pa
 
 async def test_a_good_payload_would_have_been_run() -> None:
     """The guard of the test above does notice."""
-    metrics = Metrics()
-    async with Tasks(load_settings(), metrics) as tasks:
-        transport = httpx.ASGITransport(create_app(tasks, metrics, ALL))
+    settings, metrics = load_settings(), Metrics()
+    async with Tasks(settings, metrics) as tasks:
+        transport = httpx.ASGITransport(create_app(settings, tasks, Gates(None), metrics))
         async with httpx.AsyncClient(transport=transport, base_url="http://loadtester") as client:
             with nothing_may_start() as start, pytest.raises(AssertionError, match="a process!"):
                 await client.post("/", content=a_body())
@@ -155,6 +156,15 @@ def test_metadata_says_what_to_run(metadata: dict[str, str], command: Command) -
         pytest.param(a_body({}), 400, "metadata not found in payload", id="empty metadata"),
         pytest.param(a_body({"type": "bash"}), 400, "cmd not found in metadata", id="no cmd"),
         pytest.param(a_body({"type": "ruby", "cmd": "1"}), 400, "unknown task type ruby", id="unknown type"),
+        *(
+            pytest.param(
+                a_body({"type": kind, "cmd": "1"}),
+                400,
+                f"task type {kind} is not supported; call the service with curl in a task of type bash",
+                id=kind,
+            )
+            for kind in ("concord", "ngrinder")
+        ),
         pytest.param(b"cmd=ls", 400, "payload: Invalid JSON: expected value at line 1 column 1", id="a form"),
         pytest.param(a_body({"cmd": 1}), 400, "metadata.cmd: Input should be a valid string", id="a number"),
         pytest.param(

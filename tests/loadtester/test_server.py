@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -85,6 +86,26 @@ async def test_a_caller_that_hangs_up_takes_its_command_along(visitors: Visitors
             await client.post("/", json=a_call("bash", visitors.command(before="sleep 1000 &")), timeout=1)
         await (await visitors.next()).gone()
         assert (await client.post("/", json=a_call("bash", "echo alive"))).text == "alive\n"
+
+
+async def test_a_gate_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    """It had no time to say good-bye."""
+    file, podinfo = str(tmp_path / "gates.json"), {"name": "podinfo", "namespace": "test"}
+    async with a_server("--gates-file", file) as (process, client):
+        assert (await client.post("/gate/open", json=podinfo)).status_code == 202
+        process.kill()
+    async with a_server(LOADTESTER_GATES_FILE=file) as (_, client):
+        assert (await client.post("/gate/check", json=podinfo)).text == "Approved"
+
+
+async def test_gates_that_cannot_be_read_are_no_closed_ones(tmp_path: Path) -> None:
+    """It does not start, and says why; exit code 1."""
+    file = tmp_path / "gates.json"
+    file.write_text("podinfo.test")
+    async with a_process("--gates-file", str(file)) as process:
+        _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert errors.decode().startswith(f"error: {file} does not say which gates are open: Invalid JSON")
 
 
 async def test_settings_come_from_the_environment_and_options_go_first() -> None:
