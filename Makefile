@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock crds clean
+.PHONY: help demo test lint format lock crds docs clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ lock: $(STAMP) ## Resolve the direct dependencies anew into constraints.txt
 
 crds: $(STAMP) ## Generate deploy/crds from the models
 	@$(BIN)/python -m k8s.crd deploy/crds
+
+docs: $(STAMP) ## Generate the reference in docs/cli.md from the commands' help
+	@$(BIN)/python -m worker.reference docs/cli.md
 
 clean: ## Remove the virtual environment (the build cache stays)
 	@rm -rf $(VENV) build dist

@@ -109,11 +109,8 @@ class Bench:
         return self.subject(raw)
 
     def subject(self, raw: Json) -> Subject:
-        """What a Canary object as read from the API server stands for."""
-        canary = load_canary(raw)
-        provider = canary.spec.provider or self.defaults.mesh_provider
-        ref = canary.spec.target_ref
-        return Subject(canary, raw, target_for(ref.api_version, ref.kind), provider)
+        """What a Canary object as read from the API server stands for; raises as `load` does."""
+        return subject_of(raw, self.defaults)
 
     async def find_target(self, subject: Subject) -> Json | None:
         """The target as it is now."""
@@ -160,6 +157,19 @@ class Bench:
 
     async def _find(self, subject: Subject, name: str) -> Json | None:
         return await find(self.cluster, subject.target.resource, subject.namespace, name)
+
+
+def subject_of(raw: Json, defaults: Defaults) -> Subject:
+    """What a Canary object stands for.
+
+    Raises:
+        InvalidCanary: its spec makes no sense; the text names field, value and remedy.
+        UnfitTarget: its kind cannot be released.
+    """
+    canary = load_canary(raw)
+    ref = canary.spec.target_ref
+    kind = target_for(ref.api_version, ref.kind)
+    return Subject(canary, raw, kind, canary.spec.provider or defaults.mesh_provider)
 
 
 def workload_name(subject: Subject, role: Role, obj: Json) -> str:

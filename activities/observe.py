@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.adoption import runs_target
-from activities.bench import Bench, Subject
+from activities.bench import Bench, Defaults, Subject
 from activities.configs import MissingConfig, checksums, tracked_configs
 from activities.plan import UnfitAnalysis, plan_of
 from k8s.apply import controller_of, find
@@ -44,7 +44,7 @@ class Observe:
             return seen.model_copy(update={"problem": str(problem)})
 
     async def _whole(self, seen: Observation, subject: Subject) -> Observation:
-        plan = self._plan(subject)
+        plan = planned(subject, self._bench.defaults)
         target = await self._bench.find_target(subject)
         if target is None:
             return seen.model_copy(update={"target_found": False, "problem": missing(seen.names), "plan": plan})
@@ -85,14 +85,16 @@ class Observe:
         wanted = self._bench.defaults.sync_scalers
         return wanted and await copies.is_behind(self._bench.cluster, subject.canary)
 
-    def _plan(self, subject: Subject) -> Plan:
-        if problem := subject.target.problem(subject.canary, subject.provider):
-            raise UnfitTarget(problem)
-        if problem := subject.router.problem(subject.canary):
-            raise UnfitRoute(problem)
-        if self._bench.defaults.no_cross_namespace_refs and (problem := blocked_reference(subject.canary)):
-            raise InvalidCanary([problem])
-        return plan_of(subject.canary, self._bench.defaults)
+
+def planned(subject: Subject, defaults: Defaults) -> Plan:
+    """How this Canary's releases are analysed; raises one of PROBLEMS when it cannot be released as it is."""
+    if problem := subject.target.problem(subject.canary, subject.provider):
+        raise UnfitTarget(problem)
+    if problem := subject.router.problem(subject.canary):
+        raise UnfitRoute(problem)
+    if defaults.no_cross_namespace_refs and (problem := blocked_reference(subject.canary)):
+        raise InvalidCanary([problem])
+    return plan_of(subject.canary, defaults)
 
 
 def names_of(ref: CanaryRef, raw: Json) -> Names:

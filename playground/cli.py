@@ -56,7 +56,7 @@ def up(
 ) -> None:
     """Start a world, print its addresses, and run it until Ctrl-C.
 
-    Example: `serinus playground up --data /tmp/world`
+    Example: `serinus playground up --data ./world`
 
     Exit codes: 0 ended by Ctrl-C, 1 something could not be built or did not run (the message says what).
     """

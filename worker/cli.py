@@ -4,27 +4,18 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or setting, 3 the cluster
 130 interrupted.
 """
 
-import asyncio
 import os
 import sys
-from collections.abc import Coroutine
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from temporalio.service import RPCError
 
-from k8s.errors import ClusterError, Unavailable
-from worker.health import CannotListen
+from worker.command import By, Files, Format, Name, Namespace, OnlyRevision, Output, Reason, run
 from worker.logs import configure_logs
-from worker.settings import WrongSetting, load_settings
+from worker.settings import load_settings
 from worker.steer import steer, undo
-from worker.temporal import TemporalUnfit
-from worker.views import Format, show_history, show_status
-from workflows.steering import Verb
-
-REFUSED, WRONG_USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+from worker.views import show_history, show_status
+from workflows.steering import Command, Verb
 
 app = typer.Typer(
     name="serinus",
@@ -33,42 +24,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-errors = Console(stderr=True)
-
-Name = Annotated[str, typer.Argument(help="Name of the Canary.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the Canary.")]
-By = Annotated[str, typer.Option(help="Who; shown in the events.", envvar="USER")]
-Reason = Annotated[str, typer.Option(help="Why; shown in the events.")]
-OnlyRevision = Annotated[
-    str, typer.Option("--revision", help="Only if this revision (a hash, or its beginning) is under way.")
-]
-Output = Annotated[Format, typer.Option("--output", "-o", help="table for people, json for scripts.")]
-
-
-def run(work: Coroutine[Any, Any, int]) -> None:
-    """Run a command to its exit code, with errors in one readable line."""
-    try:
-        code = asyncio.run(work)
-    except WrongSetting as error:
-        code = complain(str(error), WRONG_USAGE)
-    except TemporalUnfit as error:
-        code = complain(str(error), UNREACHABLE)
-    except Unavailable as error:
-        text = str(error)
-        code = complain(text if "KUBECONFIG" in text else f"no cluster answers: {text}; see KUBECONFIG", UNREACHABLE)
-    except RPCError as error:
-        code = complain(f"Temporal says: {error.message}; see TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", UNREACHABLE)
-    except (ClusterError, CannotListen) as error:
-        code = complain(str(error), REFUSED)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    raise typer.Exit(code)
-
-
-def complain(text: str, code: int) -> int:
-    """Say what went wrong, in one line of standard error; the exit code, for the caller's return."""
-    errors.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)
-    return code
 
 
 @app.command()
@@ -96,57 +51,104 @@ def history(name: Name, namespace: Namespace = "default", output: Output = Forma
 
 @app.command()
 def promote(
-    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+    name: Name,
+    *,
+    namespace: Namespace = "default",
+    by: By = "",
+    reason: Reason = "",
+    revision: OnlyRevision = "",
+    output: Output = Format.TABLE,
 ) -> None:
     """Promote the running canary now, without further analysis.
 
     Example: `serinus promote podinfo -n test --reason "hotfix, checked by hand"`
     """
-    run(steer(Verb.PROMOTE, namespace, name, by=by, reason=reason, revision=revision))
+    run(steer(Verb.PROMOTE, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
 
 @app.command()
 def abort(
-    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+    name: Name,
+    *,
+    namespace: Namespace = "default",
+    by: By = "",
+    reason: Reason = "",
+    revision: OnlyRevision = "",
+    output: Output = Format.TABLE,
 ) -> None:
     """Bring all traffic back to the primary at once, and fail the rollout.
 
     Example: `serinus abort podinfo -n test --reason "wrong image"`
     """
-    run(steer(Verb.ABORT, namespace, name, by=by, reason=reason, revision=revision))
+    run(steer(Verb.ABORT, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
 
 @app.command()
 def pause(
-    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+    name: Name,
+    *,
+    namespace: Namespace = "default",
+    by: By = "",
+    reason: Reason = "",
+    revision: OnlyRevision = "",
+    output: Output = Format.TABLE,
 ) -> None:
     """Hold the canary at its present weight; checks go on, so a bad one is still rolled back.
 
     Example: `serinus pause podinfo -n test --reason "looking at the logs"`
     """
-    run(steer(Verb.PAUSE, namespace, name, by=by, reason=reason, revision=revision))
+    run(steer(Verb.PAUSE, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
 
 @app.command()
 def resume(
-    name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "", revision: OnlyRevision = ""
+    name: Name,
+    *,
+    namespace: Namespace = "default",
+    by: By = "",
+    reason: Reason = "",
+    revision: OnlyRevision = "",
+    output: Output = Format.TABLE,
 ) -> None:
     """Let a paused canary advance again.
 
     Example: `serinus resume podinfo -n test`
     """
-    run(steer(Verb.RESUME, namespace, name, by=by, reason=reason, revision=revision))
+    run(steer(Verb.RESUME, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
 
 @app.command(name="undo")
-def undo_promotion(name: Name, namespace: Namespace = "default", by: By = "", reason: Reason = "") -> None:
+def undo_promotion(
+    name: Name,
+    namespace: Namespace = "default",
+    by: By = "",
+    reason: Reason = "",
+    output: Output = Format.TABLE,
+) -> None:
     """Give the primary of a canary at rest the revision it ran before the last promotion, without analysis.
 
     The target keeps its template; the next change of it is rolled out as usual.
 
     Example: `serinus undo podinfo -n test --reason "orders are lost"`
     """
-    run(undo(namespace, name, by=by, reason=reason))
+    run(undo(namespace, name, Command(by=by, reason=reason), output))
+
+
+@app.command()
+def lint(files: Files, output: Output = Format.TABLE) -> None:
+    """Check Canaries, MetricTemplates and AlertProviders before they are applied. Asks no cluster.
+
+    What the API server would refuse, by the rules of the CRDs, and what the worker would: fields that the router cannot
+    express, queries that cannot be rendered. Other kinds are skipped. Settings count as for the worker, such as
+    SERINUS_MESH_PROVIDER.
+
+    Examples: `serinus lint canary.yaml` · `kustomize build . | serinus lint -` · `serinus lint *.yaml -o json`
+
+    Exit codes: 0 nothing to change, 1 something to change, 2 a file cannot be read.
+    """
+    from worker.lint import show_lint
+
+    run(show_lint(files, output))
 
 
 @app.command()
@@ -168,7 +170,7 @@ def worker() -> None:
     run(work())
 
 
-def _mount() -> None:
+def mount() -> None:
     """The neighbours bring their own commands."""
     from loadtester.cli import loadtester
     from playground.cli import app as playground
@@ -185,7 +187,7 @@ def main() -> NoReturn:
     Ends without tearing the interpreter down: the Temporal client's threads may still call into it then, which aborts
     about one command in ten.
     """
-    _mount()
+    mount()
     code: object = 0
     try:
         app(prog_name="kubectl canary" if sys.argv[0].endswith("kubectl-canary") else "serinus")

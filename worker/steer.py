@@ -6,6 +6,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from worker.command import DONE, REFUSED, Format, print_json
 from worker.settings import load_settings
 from worker.temporal import WORKFLOW, connect, workflow_id
 from workflows.observation import CanaryRef
@@ -13,23 +14,19 @@ from workflows.state import Ending, Request
 from workflows.steering import Command, Reply, Verb
 from workflows.wording import UNDONE
 
-DONE, REFUSED = 0, 1
 
-
-async def steer(verb: Verb, namespace: str, name: str, *, by: str, reason: str, revision: str) -> int:
+async def steer(verb: Verb, namespace: str, name: str, command: Command, output: Format) -> int:
     """Send one command to a canary's running rollout and print the answer; returns the exit code."""
-    console, canary = Console(highlight=False), CanaryRef(namespace=namespace, name=name)
-    command = Command(by=by, reason=reason, revision=revision)
+    canary = CanaryRef(namespace=namespace, name=name)
     try:
         reply = await send(verb, canary, command)
     except NotFollowed as error:
         return refused(str(error))
-    said = f"canary {canary}: {reply.message} (phase {reply.phase}, weight {reply.weight})"
-    console.print(escape(said), soft_wrap=True)
+    tell(canary, reply, output, f"{reply.message} (phase {reply.phase}, weight {reply.weight})")
     return DONE
 
 
-async def undo(namespace: str, name: str, *, by: str, reason: str) -> int:
+async def undo(namespace: str, name: str, command: Command, output: Format) -> int:
     """Give a canary at rest the revision it ran before, and wait for its primary; returns the exit code."""
     client, canary = await connect(), CanaryRef(namespace=namespace, name=name)
     settings = load_settings().temporal
@@ -45,15 +42,23 @@ async def undo(namespace: str, name: str, *, by: str, reason: str) -> int:
         id=workflow_id(canary),
         task_queue=settings.task_queue,
         start_signal="undo",
-        start_signal_args=[Command(by=by, reason=reason)],
+        start_signal_args=[command],
         static_summary=f"canary {canary}",
         result_type=Ending,
     )
     ending: Ending = await handle.result()
     if not ending.reason.startswith(UNDONE):
         return refused(ending.reason or f"cannot undo: canary {canary} is {ending.phase or 'not there'}")
-    Console(highlight=False).print(escape(f"canary {canary}: {ending.reason}"), soft_wrap=True)
+    tell(canary, Reply(message=ending.reason, phase=ending.phase, weight=0), output, ending.reason)
     return DONE
+
+
+def tell(canary: CanaryRef, reply: Reply, output: Format, text: str) -> None:
+    """Print what became of a command."""
+    if output is Format.JSON:
+        print_json({"canary": str(canary), **reply.model_dump(mode="json")})
+    else:
+        Console(highlight=False).print(escape(f"canary {canary}: {text}"), soft_wrap=True)
 
 
 def refused(why: str) -> int:

@@ -1,10 +1,7 @@
 """What people look at: the table of canaries, and one canary's release history."""
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -23,23 +20,16 @@ from temporalio.service import RPCError
 
 from k8s.client import Cluster, Json
 from k8s.resources import CANARIES
+from worker.command import DONE, REFUSED, Format, print_json
 from worker.settings import load_settings
 from worker.temporal import connect, workflow_id
 from workflows.observation import AT_REST, CanaryRef, Phase
 from workflows.state import Ending, StatusAnswer
 
-DONE, NOT_THERE = 0, 1
 USER_AGENT = "serinus-cli"
 REFRESH_SECONDS = 1.0
 ANSWER_SECONDS = 3.0
 """A worker that hangs must not keep people from what the status says."""
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class Row(BaseModel):
@@ -67,7 +57,7 @@ async def show_status(name: str, namespace: str, output: Format, *, watch: bool)
         rows = await read(cluster, client, name, namespace)
         if name and not rows:
             Console(stderr=True).print(f"canary {name} not found{_place(namespace)}")
-            return NOT_THERE
+            return REFUSED
         if not rows:
             Console(stderr=True).print(f"no canaries found{_place(namespace)}")
         if output is Format.JSON:
@@ -192,7 +182,7 @@ async def show_history(name: str, namespace: str, output: Format) -> int:
     releases = [await _release(client, run) async for run in client.list_workflows(f'WorkflowId = "{id_}"')]
     if not releases:
         Console(stderr=True).print(f"no rollout of {name}.{namespace} is known to Temporal")
-        return NOT_THERE
+        return REFUSED
     if output is Format.JSON:
         print_json([release.model_dump(mode="json", by_alias=True) for release in releases])
     else:
@@ -237,8 +227,3 @@ def history_table(releases: list[Release]) -> Table:
         started = release.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(started, took, f"[{color}]{release.state}[/]", release.revision, escape(release.reason))
     return table
-
-
-def print_json(value: Any) -> None:
-    """To standard output, for scripts."""
-    Console().print_json(json.dumps(value))

@@ -18,24 +18,25 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=ApiModel)
 
 
-def load_canary(obj: Any) -> Canary:
+def load_canary(obj: Any, *, strict: bool = False) -> Canary:
     """Read a Canary; raises InvalidCanary."""
-    return _load(Canary, obj, InvalidCanary)
+    return _load(Canary, obj, InvalidCanary, strict=strict)
 
 
-def load_metric_template(obj: Any) -> MetricTemplate:
+def load_metric_template(obj: Any, *, strict: bool = False) -> MetricTemplate:
     """Read a MetricTemplate; raises InvalidMetricTemplate."""
-    return _load(MetricTemplate, obj, InvalidMetricTemplate)
+    return _load(MetricTemplate, obj, InvalidMetricTemplate, strict=strict)
 
 
-def load_alert_provider(obj: Any) -> AlertProvider:
+def load_alert_provider(obj: Any, *, strict: bool = False) -> AlertProvider:
     """Read an AlertProvider; raises InvalidAlertProvider."""
-    return _load(AlertProvider, obj, InvalidAlertProvider)
+    return _load(AlertProvider, obj, InvalidAlertProvider, strict=strict)
 
 
-def _load(model: type[Model], obj: Any, invalid: type[InvalidObject]) -> Model:
+def _load(model: type[Model], obj: Any, invalid: type[InvalidObject], *, strict: bool) -> Model:
+    """Strictly, as the API server stores it: "5" is no number."""
     try:
-        return model.model_validate(obj)
+        return model.model_validate(obj, strict=strict)
     except ValidationError as error:
         schema = structural(model)
         raise invalid([problem(schema, detail) for detail in error.errors(include_url=False)]) from error

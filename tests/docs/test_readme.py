@@ -49,7 +49,7 @@ def words_of(line: str) -> list[str]:
 @pytest.fixture(scope="module")
 def program() -> Any:
     """The whole command line, neighbours included, as typer makes it: a group with `commands`."""
-    cli._mount()
+    cli.mount()
     return typer.main.get_command(cli.app)
 
 

@@ -17,9 +17,9 @@ from workflows.steering import Command, Reply
 STARTED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
 
-async def run(app: typer.Typer, *arguments: str) -> Result:
+async def run(app: typer.Typer, *arguments: str, input: str = "") -> Result:  # noqa: A002 - as the runner names it
     """Run a command in a thread of its own, since it brings its own loop."""
-    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments, input=input)
 
 
 class People:

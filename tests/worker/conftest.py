@@ -68,7 +68,7 @@ async def watching(api: ApiServer, cluster: Cluster, temporal: Temporal) -> Asyn
 @pytest.fixture(scope="session")
 def app() -> typer.Typer:
     """All commands, those of the neighbours too."""
-    cli._mount()
+    cli.mount()
     return cli.app
 
 

@@ -1,0 +1,205 @@
+"""Checks of manifests before they are applied: what the API server would refuse, and what the worker would."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+
+from activities.bench import Bench, Subject, subject_of
+from activities.gotemplate import TemplateError
+from activities.observe import PROBLEMS, planned
+from activities.providers.errors import UnfitProvider, UnfitSecret
+from activities.providers.registry import provider_for
+from activities.providers.secret import Secret
+from activities.queries import DURATION, SUCCESS_RATE
+from activities.templates import render, source_of, template_problem, variables_of
+from k8s.client import Json
+from k8s.crd import GROUP
+from k8s.models.alert_provider import AlertProvider
+from k8s.models.canary import Canary
+from k8s.models.common import API_VERSION, ApiModel, quoted
+from k8s.models.errors import InvalidObject
+from k8s.models.loading import load_alert_provider, load_canary, load_metric_template
+from k8s.models.metric_template import MetricTemplate
+from k8s.models.rules import broken_rules, unknown_fields
+from k8s.models.schema import structural
+from k8s.resources import group_of
+from worker.command import DONE, REFUSED, Format, print_json
+from worker.manifests import Document, NotYaml, read
+from worker.process import defaults_of
+from worker.rehearsal import rehearsing
+from worker.settings import load_settings
+
+KINDS: dict[str, tuple[type[ApiModel], Callable[..., ApiModel]]] = {
+    "Canary": (Canary, load_canary),
+    "MetricTemplate": (MetricTemplate, load_metric_template),
+    "AlertProvider": (AlertProvider, load_alert_provider),
+}
+FIELD = re.compile(r"([A-Za-z]\w*(?:[.\[][^\s:]*)?): (.*)", re.DOTALL)
+STORED = {"metadata": {"type": "object"}, "status": {"type": "object"}}
+"""What of an object its model reads in part, since the API server itself sees to it."""
+
+Templates = Mapping[tuple[str, str], MetricTemplate]
+
+
+class Finding(BaseModel):
+    """One thing to change."""
+
+    file: str
+    line: int
+    object: str = ""
+    """`Canary podinfo.test`; empty when the file is no YAML."""
+    field: str = ""
+    """`spec.analysis.interval`; empty when the whole object is meant."""
+    message: str
+    """What stands there, and what to write."""
+
+    def __str__(self) -> str:
+        parts = (f"{self.file}:{self.line}", self.object, self.field, self.message)
+        return ": ".join(part for part in parts if part)
+
+
+def read_all(files: Sequence[str]) -> tuple[list[Document], list[Finding]]:
+    """Our objects in all files, and a finding for each file that is no YAML; raises Unreadable."""
+    documents, findings = [], []
+    for file in files:
+        try:
+            documents += [each for each in read(file) if group_of(str(each.obj.get("apiVersion"))) == GROUP]
+        except NotYaml as error:
+            findings.append(Finding(file=file, line=error.line, message=str(error)))
+    return documents, findings
+
+
+def findings_in(documents: Sequence[Document], bench: Bench) -> list[Finding]:
+    """Everything to change, in the order of the lines.
+
+    Args:
+        documents: objects of our group.
+        bench: with the worker's settings; nothing is sent by its clients.
+    """
+    loaded = [(document, *_loaded(document)) for document in documents]
+    templates = {
+        (model.metadata.namespace, model.metadata.name): model
+        for _, model, _ in loaded
+        if isinstance(model, MetricTemplate)
+    }
+    found = []
+    for document, model, problems in loaded:
+        told = [*document.repeated_fields(), *(problems or _refusals(document.obj, model, bench, templates))]
+        found += sorted((_finding(document, problem) for problem in told), key=lambda each: each.line)
+    return found
+
+
+def _finding(document: Document, problem: str) -> Finding:
+    match = FIELD.fullmatch(problem)
+    field, message = match.groups() if match else ("", problem)
+    line = document.line(field)
+    return Finding(file=document.file, line=line, object=document.identity, field=field, message=message)
+
+
+# -- what the API server says -----------------------------------------------------------------------------------------
+
+
+def _loaded(document: Document) -> tuple[ApiModel | None, list[str]]:
+    """The model, or why the API server would not store the object."""
+    obj = without_nulls(document.obj)
+    kind, version = obj.get("kind"), obj["apiVersion"]
+    if kind not in KINDS:
+        return None, [f"kind: {quoted(kind)} is unknown; write one of {', '.join(KINDS)}"]
+    if version != API_VERSION:
+        return None, [f"apiVersion: {quoted(version)} is not served; write {API_VERSION}"]
+    obj.pop("status", None)  # of an object that was exported
+    model, load = KINDS[kind]
+    schema = _schema(model)
+    unknown = list(unknown_fields(schema, obj))
+    try:
+        return load(obj, strict=True), [*unknown, *broken_rules(schema, obj)]
+    except InvalidObject as invalid:
+        return None, [*invalid.problems, *unknown]
+
+
+def _schema(model: type[ApiModel]) -> Json:
+    schema = structural(model)
+    return {**schema, "properties": {**schema["properties"], **STORED}}
+
+
+def without_nulls(value: Any) -> Any:
+    """As the API server reads it: a field that is null is absent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(below) for key, below in value.items() if below is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+# -- what the worker says ---------------------------------------------------------------------------------------------
+
+
+def _refusals(obj: Json, model: ApiModel | None, bench: Bench, templates: Templates) -> Iterator[str]:
+    match model:
+        case Canary():
+            try:
+                subject = subject_of(obj, bench.defaults)
+                planned(subject, bench.defaults)
+            except PROBLEMS as problem:
+                yield str(problem)
+            else:
+                yield from _queries(subject, templates)
+        case MetricTemplate():
+            yield from _of_template(model, bench)
+        case _:
+            pass
+
+
+def _queries(subject: Subject, templates: Templates) -> Iterator[str]:
+    """Inline queries, and those of templates in the same files, with this Canary's values put in."""
+    for index, metric in enumerate(subject.canary.spec.analysis.metrics):
+        field = f"spec.analysis.metrics[{index}]"
+        try:
+            if ref := metric.template_ref:
+                namespace = ref.namespace or subject.namespace
+                field = f"{field}.templateRef: the query of MetricTemplate {ref.name}.{namespace}"
+                if template := templates.get((namespace, ref.name)):
+                    render(template.spec.query, variables_of(subject, metric))
+            elif metric.name not in {SUCCESS_RATE, DURATION}:
+                field = f"{field}.query"
+                render(metric.query or "", variables_of(subject, metric))
+        except TemplateError as error:
+            yield f"{field}: {error}"
+
+
+def _of_template(template: MetricTemplate, bench: Bench) -> Iterator[str]:
+    if problem := template_problem(template.spec.query):
+        yield f"spec.query: {problem}"
+    ref = template.spec.provider.secret_ref
+    source = replace(source_of(bench, template), secret=Secret(ref.name if ref else ""))
+    try:
+        with suppress(UnfitSecret):  # what is in it, the cluster knows
+            provider_for(template.spec.provider.type, source)
+    except UnfitProvider as problem:
+        yield str(problem)
+
+
+# -- the command ------------------------------------------------------------------------------------------------------
+
+
+async def show_lint(files: Sequence[str], output: Format) -> int:
+    """Print what is to be changed; exit code 1 when there is anything."""
+    bench, _ = rehearsing(defaults_of(load_settings()))
+    documents, findings = read_all(files)
+    findings += findings_in(documents, bench)
+    if output is Format.JSON:
+        print_json([finding.model_dump(mode="json") for finding in findings])
+    else:
+        for finding in findings:
+            Console(highlight=False).print(escape(str(finding)), soft_wrap=True)
+        counts = f"{_counted(documents, 'object')} checked, {_counted(findings, 'problem')}"
+        Console(stderr=True, highlight=False).print(counts)
+    return REFUSED if findings else DONE
+
+
+def _counted(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
