@@ -152,6 +152,22 @@ def lint(files: Files, output: Output = Format.TABLE) -> None:
 
 
 @app.command()
+def plan(files: Files, output: Output = Format.TABLE) -> None:
+    """Show what Canaries will bring about: objects, steps and their time, checks, hooks, gates. Asks no cluster.
+
+    Given the target's manifest too, it names the copies of its ConfigMaps and Secrets. Settings count as for the
+    worker.
+
+    Examples: `serinus plan canary.yaml` · `kustomize build . | serinus plan -` · `serinus plan canary.yaml -o json`
+
+    Exit codes: 0 shown, 1 a Canary would be refused, or there is none, 2 a file cannot be read.
+    """
+    from worker.plan_view import show_plan
+
+    run(show_plan(files, output))
+
+
+@app.command()
 def worker() -> None:
     """Run the operator watch and the Temporal worker, until SIGTERM. Run as many replicas as you wish.
 

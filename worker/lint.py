@@ -65,24 +65,29 @@ class Finding(BaseModel):
 
 
 def read_all(files: Sequence[str]) -> tuple[list[Document], list[Finding]]:
-    """Our objects in all files, and a finding for each file that is no YAML; raises Unreadable."""
+    """The objects in all files, and a finding for each file that is no YAML; raises Unreadable."""
     documents, findings = [], []
     for file in files:
         try:
-            documents += [each for each in read(file) if group_of(str(each.obj.get("apiVersion"))) == GROUP]
+            documents += read(file)
         except NotYaml as error:
             findings.append(Finding(file=file, line=error.line, message=str(error)))
     return documents, findings
+
+
+def ours(documents: Sequence[Document]) -> list[Document]:
+    """Those of our group."""
+    return [each for each in documents if group_of(str(each.obj.get("apiVersion"))) == GROUP]
 
 
 def findings_in(documents: Sequence[Document], bench: Bench) -> list[Finding]:
     """Everything to change, in the order of the lines.
 
     Args:
-        documents: objects of our group.
+        documents: the objects of files; those that are not ours are skipped.
         bench: with the worker's settings; nothing is sent by its clients.
     """
-    loaded = [(document, *_loaded(document)) for document in documents]
+    loaded = [(document, *_loaded(document)) for document in ours(documents)]
     templates = {
         (model.metadata.namespace, model.metadata.name): model
         for _, model, _ in loaded
@@ -196,7 +201,7 @@ async def show_lint(files: Sequence[str], output: Format) -> int:
     else:
         for finding in findings:
             Console(highlight=False).print(escape(str(finding)), soft_wrap=True)
-        counts = f"{_counted(documents, 'object')} checked, {_counted(findings, 'problem')}"
+        counts = f"{_counted(ours(documents), 'object')} checked, {_counted(findings, 'problem')}"
         Console(stderr=True, highlight=False).print(counts)
     return REFUSED if findings else DONE
 

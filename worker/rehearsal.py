@@ -8,7 +8,7 @@ import httpx
 
 from activities.bench import Bench, Defaults
 from k8s import resources
-from k8s.client import Cluster, Json, Query
+from k8s.client import APPLY, MERGE, Cluster, Json, Query
 from k8s.errors import NotFound
 from k8s.informer_factory import InformerFactory
 from k8s.resources import Resource
@@ -17,23 +17,40 @@ KNOWN = {(each.api_version, each.kind): each for each in vars(resources).values(
 
 
 class Rehearsal(Cluster):
-    """A cluster that holds nothing but these objects; `created` is what was asked for beyond them, in order."""
+    """A cluster that holds nothing but these objects; `created` is what was made beyond them, in order."""
 
     def __init__(self, objects: Iterable[Json]) -> None:
-        self._objects = {path: obj for obj in objects if (path := _path(obj))}
+        self._objects = {path: stored(obj) for obj in objects if (path := path_of(obj))}
         self.created: list[Json] = []
 
     async def _call(
         self, method: str, path: str, body: Any = None, *, query: Query = (), content_type: str | None = None
     ) -> Json:
-        del query, content_type
-        if method == "GET":
-            if path not in self._objects:
-                raise NotFound(f"{path} is in none of the files", status=404)
-            return self._objects[path]
-        self.created.append(body)
-        self._objects[_path(body)] = body
-        return dict(body)
+        del query
+        if method == "POST" or content_type == APPLY:
+            self.created.append(body)
+            self._objects[path_of(body)] = stored(body)
+            return dict(body)
+        if path not in self._objects:
+            raise NotFound(f"{path} is in none of the files", status=404)
+        if content_type == MERGE:
+            self._objects[path] = merged(self._objects[path], body)
+        return dict(self._objects[path])
+
+
+def stored(obj: Json) -> Json:
+    """As the API server would hand it out: with an identity and a version."""
+    return {**obj, "metadata": {"uid": "", "resourceVersion": "1", **obj["metadata"]}}
+
+
+def merged(value: Json, patch: Json) -> Json:
+    """RFC 7396."""
+    kept = {key: below for key, below in value.items() if key not in patch}
+    return kept | {
+        key: merged(value.get(key) or {}, below) if isinstance(below, dict) else below
+        for key, below in patch.items()
+        if below is not None
+    }
 
 
 def rehearsing(defaults: Defaults, objects: Iterable[Json] = ()) -> tuple[Bench, Rehearsal]:
@@ -43,7 +60,7 @@ def rehearsing(defaults: Defaults, objects: Iterable[Json] = ()) -> tuple[Bench,
     return Bench(cluster, InformerFactory(cluster, None), nowhere, defaults), cluster
 
 
-def _path(obj: Json) -> str:
+def path_of(obj: Json) -> str:
     """Where it lives; empty for a kind that Serinus never asks for."""
     resource = KNOWN.get((str(obj.get("apiVersion")), str(obj.get("kind"))))
     metadata = obj.get("metadata")
