@@ -15,7 +15,7 @@ from activities.plan import UnfitAnalysis, interval_seconds, plan_of
 from activities.providers.prometheus import Prometheus
 from activities.queries import DURATION, SUCCESS_RATE, builtin_query
 from activities.readiness import threshold_of
-from activities.templates import ask_template, prometheus_of, render, variables_of, window_seconds
+from activities.templates import Asked, ask_template, prometheus_of, render, variables_of, window_seconds
 from k8s import readiness
 from k8s.client import Json
 from k8s.models.analysis import Metric
@@ -28,6 +28,8 @@ NO_TRAFFIC_HINT = (
     "no values found; send requests to {service}.{namespace}:{port} (a rollout webhook with a load test does), "
     "and see that the pods are meshed and scraped"
 )
+QUERY_CHARACTERS = 1000
+"""Of a query, so many travel in the history; a person recognises it by these."""
 
 
 class Examine:
@@ -91,16 +93,18 @@ class Examine:
     async def _metric(self, subject: Subject, target: Json, metric: Metric, elapsed: float) -> Check:
         question = question_of(metric)
         minimum, maximum = bounds_of(metric)
+        query, answer = await self._asked(subject, target, metric, elapsed)
         return Check(
             name=metric.name,
             question=question,
             provider=subject.provider,
             minimum=minimum,
             maximum=maximum,
-            answer=await self._answer(subject, target, metric, elapsed),
+            answer=answer,
+            query=query[:QUERY_CHARACTERS],
         )
 
-    async def _answer(self, subject: Subject, target: Json, metric: Metric, elapsed: float) -> Answer:
+    async def _asked(self, subject: Subject, target: Json, metric: Metric, elapsed: float) -> Asked:
         if metric.template_ref:
             return await ask_template(self._bench, subject, target, metric.template_ref, metric)
         prometheus = prometheus_of(self._bench, subject)
@@ -108,20 +112,19 @@ class Examine:
             window = window_of(metric, elapsed)
             query = builtin_query(metric.name, subject.provider, subject.canary, target, window)
             answer = await prometheus.query(query)
-            return NoData(detail=hint(subject)) if isinstance(answer, NoData) else answer
+            return Asked(query, NoData(detail=hint(subject)) if isinstance(answer, NoData) else answer)
         if metric.query:
             return await self._inline(subject, target, prometheus, metric)
-        return Unreadable(
-            detail="no query", sentence="Metric query failed for no usable metrics template and query were configured"
-        )
+        sentence = "Metric query failed for no usable metrics template and query were configured"
+        return Asked("", Unreadable(detail="no query", sentence=sentence))
 
-    async def _inline(self, subject: Subject, target: Json, prometheus: Prometheus, metric: Metric) -> Answer:
+    async def _inline(self, subject: Subject, target: Json, prometheus: Prometheus, metric: Metric) -> Asked:
         try:
-            return await prometheus.query(render(metric.query or "", variables_of(subject, target, metric)))
+            query = render(metric.query or "", variables_of(subject, target, metric))
         except TemplateError as problem:
-            return Unreadable(
-                detail=str(problem), sentence=f"Prometheus query failed for {metric.name}: render error: {problem}"
-            )
+            sentence = f"Prometheus query failed for {metric.name}: render error: {problem}"
+            return Asked("", Unreadable(detail=str(problem), sentence=sentence))
+        return Asked(query, await prometheus.query(query))
 
     async def _hook(self, order: Examination, hook: Webhook) -> Check:
         payload = payload_of(order.canary, Phase.PROGRESSING, order.revision, hook)

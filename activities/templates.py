@@ -1,7 +1,7 @@
 """MetricTemplates: a query with the canary's names in it, asked of the provider that the template names."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from activities.bench import Bench, Subject
 from activities.gotemplate import Template, TemplateError
@@ -27,15 +27,22 @@ class UnfitTemplate(Exception):
     """The template cannot be asked; the text is the event."""
 
 
-async def ask_template(bench: Bench, subject: Subject, target: Json, ref: NamespacedRef, metric: Metric) -> Answer:
+class Asked(NamedTuple):
+    """A query as it was sent, empty when it was not, and what came of it."""
+
+    query: str
+    answer: Answer
+
+
+async def ask_template(bench: Bench, subject: Subject, target: Json, ref: NamespacedRef, metric: Metric) -> Asked:
     """Load, render, ask. What is wrong with a template says nothing about the release, and is told in full."""
     try:
         template = await load_template(bench, subject, ref)
         provider = await template_provider(bench, template, metric)
         query = _query(template, variables_of(subject, target, metric))
     except UnfitTemplate as problem:
-        return Unreadable(detail=str(problem), sentence=str(problem))
-    return await provider.query(query)
+        return Asked("", Unreadable(detail=str(problem), sentence=str(problem)))
+    return Asked(query, await provider.query(query))
 
 
 async def load_template(bench: Bench, subject: Subject, ref: NamespacedRef) -> MetricTemplate:

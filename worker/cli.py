@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from worker.command import By, Files, Format, Name, Namespace, OnlyRevision, Output, Reason, run
+from worker.completion import names, namespaces
 from worker.logs import configure_logs
 from worker.settings import load_settings
 from worker.steer import steer, undo
@@ -28,8 +29,11 @@ app = typer.Typer(
 
 @app.command()
 def status(
-    name: Annotated[str, typer.Argument(help="One Canary; all of them when left out.")] = "",
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only this namespace; all when left out.")] = "",
+    name: Annotated[str, typer.Argument(help="One Canary; all of them when left out.", autocompletion=names)] = "",
+    namespace: Annotated[
+        str,
+        typer.Option("--namespace", "-n", help="Only this namespace; all when left out.", autocompletion=namespaces),
+    ] = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep the table live until Ctrl-C.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
@@ -47,6 +51,21 @@ def history(name: Name, namespace: Namespace = "default", output: Output = Forma
     Examples: `serinus history podinfo -n test` · `serinus history podinfo -n test -o json`
     """
     run(show_history(name, namespace, output))
+
+
+@app.command()
+def explain(name: Name, namespace: Namespace = "default", output: Output = Format.TABLE) -> None:
+    """Tell why a canary stands where it stands: its checks with their queries and values, and what answers it.
+
+    Of a rollout that has ended, it tells what the last step was told.
+
+    Examples: `serinus explain podinfo -n test` · `serinus explain podinfo -n test -o json`
+
+    Exit codes: 0 told, 1 no such Canary, 3 the cluster or Temporal cannot be reached.
+    """
+    from worker.explain_view import show_explanation
+
+    run(show_explanation(name, namespace, output))
 
 
 @app.command()
@@ -165,6 +184,22 @@ def plan(files: Files, output: Output = Format.TABLE) -> None:
     from worker.plan_view import show_plan
 
     run(show_plan(files, output))
+
+
+@app.command()
+def check(output: Output = Format.TABLE) -> None:
+    """Check an installation: definitions, permissions and kinds in the cluster, Temporal, its worker, Prometheus.
+
+    As whom the kubeconfig says, and from where it is run: in the worker's pod it tells what the worker will meet.
+    Settings count as for the worker.
+
+    Examples: `serinus check` · `serinus check -o json` · `kubectl -n serinus exec deploy/serinus -- serinus check`
+
+    Exit codes: 0 all is well, 1 something is to be mended, 3 the cluster or Temporal cannot be reached.
+    """
+    from worker.checkup_view import show_checkup
+
+    run(show_checkup(output))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from rich.markup import escape
 from temporalio.service import RPCError
 
 from k8s.errors import ClusterError, Unavailable
+from worker.completion import names, namespaces
 from worker.health import CannotListen
 from worker.manifests import Unreadable
 from worker.settings import WrongSetting
@@ -29,8 +30,10 @@ class Format(StrEnum):
     JSON = "json"
 
 
-Name = Annotated[str, typer.Argument(help="Name of the Canary.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the Canary.")]
+Name = Annotated[str, typer.Argument(help="Name of the Canary.", autocompletion=names)]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="Namespace of the Canary.", autocompletion=namespaces)
+]
 By = Annotated[str, typer.Option(help="Who; shown in the events.", envvar="USER")]
 Reason = Annotated[str, typer.Option(help="Why; shown in the events.")]
 OnlyRevision = Annotated[

@@ -1,22 +1,28 @@
 """The connection to Temporal: address, converter, search attributes, workflow ids."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
+from temporalio.service import RPCError
 from tenacity import AsyncRetrying, before_sleep_nothing, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from workflows.console import SEARCH_ATTRIBUTES
-from workflows.observation import CanaryRef
+from workflows.observation import CanaryRef, Record
 
 log = structlog.get_logger(__name__)
 
+Answer = TypeVar("Answer", bound=Record)
+ANSWER_SECONDS = 3.0
+"""A worker that hangs must not keep people from what the status says."""
 LOCAL_ADDRESS = "127.0.0.1:7233"
 WORKFLOW = "CanaryRollout"
 SETTINGS = "see the TEMPORAL_… variables, and the file that TEMPORAL_CONFIG_FILE names"
@@ -67,8 +73,30 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
     raise AssertionError("tenacity re-raises the last error")
 
 
+async def ask(client: Client, canary: CanaryRef, question: str, answer: type[Answer]) -> Answer | None:
+    """What a canary's latest run answers to a query; None when there is no run, or no worker answers in time."""
+    handle = client.get_workflow_handle(workflow_id(canary))
+    try:
+        found: Answer = await handle.query(question, result_type=answer, rpc_timeout=timedelta(seconds=ANSWER_SECONDS))
+    except (RPCError, WorkflowQueryFailedError):
+        return None
+    return found
+
+
 async def register_search_attributes(client: Client) -> None:
     """Make the namespace know our search attributes, and check that it knows them by our types.
+
+    Raises:
+        TemporalUnfit: it has one of them with another type.
+    """
+    if missing := await missing_search_attributes(client):
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        await client.operator_service.add_search_attributes(request)
+        log.info("search_attributes_registered", names=sorted(missing))
+
+
+async def missing_search_attributes(client: Client) -> dict[str, IndexedValueType.ValueType]:
+    """Those of ours that the namespace does not know, with their types.
 
     Raises:
         TemporalUnfit: it has one of them with another type.
@@ -76,12 +104,8 @@ async def register_search_attributes(client: Client) -> None:
     wanted = {key.name: SERVER_TYPES[key.indexed_value_type] for key in SEARCH_ATTRIBUTES}
     listing = ListSearchAttributesRequest(namespace=client.namespace)
     known = dict((await client.operator_service.list_search_attributes(listing)).custom_attributes)
-    missing = {name: kind for name, kind in wanted.items() if name not in known}
-    if missing:
-        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-        await client.operator_service.add_search_attributes(request)
-        log.info("search_attributes_registered", names=sorted(missing))
     _check_types(wanted, known, SEARCH_ATTRIBUTES)
+    return {name: kind for name, kind in wanted.items() if name not in known}
 
 
 def _check_types(

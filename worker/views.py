@@ -1,7 +1,7 @@
 """What people look at: the table of canaries, and one canary's release history."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,6 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowFailureError,
-    WorkflowQueryFailedError,
 )
 from temporalio.service import RPCError
 
@@ -22,14 +21,12 @@ from k8s.client import Cluster, Json
 from k8s.resources import CANARIES
 from worker.command import DONE, REFUSED, Format, print_json
 from worker.settings import load_settings
-from worker.temporal import connect, workflow_id
+from worker.temporal import ask, connect, workflow_id
 from workflows.observation import AT_REST, CanaryRef, Phase
 from workflows.state import Ending, StatusAnswer
 
 USER_AGENT = "serinus-cli"
 REFRESH_SECONDS = 1.0
-ANSWER_SECONDS = 3.0
-"""A worker that hangs must not keep people from what the status says."""
 
 
 class Row(BaseModel):
@@ -106,12 +103,8 @@ async def _row(client: Client, canary: Json) -> Row:
 
 async def _with_answer(client: Client, row: Row) -> Row:
     """The running workflow knows more than its status; without a worker to answer, the status stands."""
-    handle = client.get_workflow_handle(workflow_id(CanaryRef(namespace=row.namespace, name=row.name)))
-    try:
-        answer: StatusAnswer = await handle.query(
-            "status", result_type=StatusAnswer, rpc_timeout=timedelta(seconds=ANSWER_SECONDS)
-        )
-    except (RPCError, WorkflowQueryFailedError):
+    answer = await ask(client, CanaryRef(namespace=row.namespace, name=row.name), "status", StatusAnswer)
+    if answer is None:
         return row
     return row.model_copy(
         update={

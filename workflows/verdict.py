@@ -70,6 +70,8 @@ class Check(Record):
     minimum: float | None = None
     maximum: float | None = None
     """Bounds in the metric's own unit: percent, or milliseconds for durations."""
+    query: str = ""
+    """The beginning of the text that the provider was sent; empty when nothing was sent."""
 
 
 class Verdict(StrEnum):

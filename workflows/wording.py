@@ -241,6 +241,13 @@ def outcome(check: Check) -> str:
     return f"{judge(check)}{shown}"
 
 
+def bounds(check: Check) -> str:
+    """What passes: `at least 99%`, `at most 500ms`, both, or nothing where there is no bound."""
+    least = f"at least {_bound(check, check.minimum)}" if check.minimum is not None else ""
+    most = f"at most {_bound(check, check.maximum)}" if check.maximum is not None else ""
+    return " and ".join(bound for bound in (least, most) if bound)
+
+
 def _no_values(names: Names, check: Check, detail: str) -> str:
     match check.question:
         case Question.SUCCESS_RATE | Question.DURATION:

@@ -122,6 +122,7 @@ async def test_all_at_once(api: ApiServer, bench: Bench, outside: Outside) -> No
     """The route, the metrics and the hooks, each with its answer, and the plan as the spec says now."""
     outside.answer = lambda request: httpx.Response(202) if request.method == "POST" else prometheus("99.9")
     findings = await examined(api, bench, metrics=[SUCCESS_RATE], webhooks=[HOOK])
+    sent = [request.url.params["query"] for request in outside.asked if request.method == "GET"]
     assert findings.waiting == ""
     assert findings.plan
     assert findings.plan.weights == (10, 20, 30, 40, 50)
@@ -134,6 +135,7 @@ async def test_all_at_once(api: ApiServer, bench: Bench, outside: Outside) -> No
             provider="gatewayapi:v1",
             minimum=99,
             answer=Value(value=99.9),
+            query=sent[0],
         ),
     )
 

@@ -42,7 +42,7 @@ async def asked(api: ApiServer, bench: Bench, query: str = "up", metric: Metric 
     """The answer to a template with this query and provider."""
     spec = {"provider": {"type": "prometheus", "address": "http://mimir:9009"} | provider, "query": query}
     await api.put(PATH, {"spec": spec})
-    return await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(metric), metric)
+    return (await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(metric), metric)).answer
 
 
 # -- rendering --------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
     """Where references to other namespaces are blocked, an edit in the middle of a rollout does not get round that."""
     blocking = replace(bench, defaults=Defaults(no_cross_namespace_refs=True))
     metric = Metric.model_validate({"name": "errors", "templateRef": {"name": "errors", "namespace": "other"}})
-    answer = await ask_template(blocking, bench.subject(a_canary()), a_deployment(), reference(metric), metric)
+    answer = (await ask_template(blocking, bench.subject(a_canary()), a_deployment(), reference(metric), metric)).answer
     assert isinstance(answer, Unreadable)
     assert answer.sentence == "Metric template errors.other error: cross-namespace references are blocked"
     assert api.requests == []
@@ -171,7 +171,8 @@ async def test_blocked_namespace(bench: Bench, api: ApiServer) -> None:
 
 async def test_missing_template(bench: Bench) -> None:
     """Says nothing about the release, and names the template."""
-    found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
+    query, found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
+    assert query == ""
     sentence = 'Metric template errors.test error: metrictemplates "errors" not found'
     assert found == Unreadable(detail=sentence, sentence=sentence)
 
@@ -179,7 +180,8 @@ async def test_missing_template(bench: Bench) -> None:
 async def test_senseless_template(api: ApiServer, bench: Bench) -> None:
     """A template that the CRD would refuse today names the field."""
     await api.put(PATH, {"spec": {"provider": {"type": "prometheus"}}})
-    found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
+    query, found = await ask_template(bench, bench.subject(a_canary()), a_deployment(), reference(METRIC), METRIC)
+    assert query == ""
     assert isinstance(found, Unreadable)
     assert found.sentence.startswith("Metric template errors.test error: spec.query: required")
 

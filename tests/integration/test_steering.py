@@ -1,8 +1,5 @@
 """People steer a running rollout: from the command line, through kubectl, and with Temporal's own tools."""
 
-import asyncio
-import json
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -15,45 +12,14 @@ from k8s.resources import HTTP_ROUTES_V1
 from playground.stage import Stage
 from playground.traffic import Traffic
 from tests.integration.conftest import Measured
+from tests.integration.programs import Ran, run
 from tests.integration.scenario import NAME, Eye, Scene, Stories, a_canary, assert_in_order, at_once, unchecked
 from worker.steer import send_to
 from workflows.steering import Command, Verb
 
 pytestmark = pytest.mark.integration
 
-COMMAND_SECONDS = 30
-
-
 # -- the command line -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A program that ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed, for scripts."""
-        return json.loads(self.out)
-
-
-async def run(stage: Stage, *words: str, **environment: str) -> Ran:
-    """Run a program as somebody does who exported what the demo prints."""
-    env = stage.env | {"PATH": f"{stage.programs}:{os.environ['PATH']}", "USER": "ann", "COLUMNS": "200"} | environment
-    child = await asyncio.create_subprocess_exec(
-        *words,
-        env=env,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(COMMAND_SECONDS):
-        out, err = await child.communicate()
-    return Ran(child.returncode or 0, out.decode(), err.decode())
 
 
 Ranning = dict[str, Ran]

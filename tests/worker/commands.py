@@ -8,10 +8,11 @@ from typing import Any
 
 import typer
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner, Result
 
-from workflows.observation import Phase
-from workflows.state import Ending
+from workflows.observation import Phase, Record
+from workflows.state import Ending, StatusAnswer
 from workflows.steering import Command, Reply
 
 STARTED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -29,6 +30,8 @@ class People:
         self.runs: list[Any] = []
         self.reply: Reply | Exception = Reply(message="paused", phase=Phase.PROGRESSING, weight=20)
         self.commands: list[tuple[str, str, Command]] = []
+        self.answers: dict[str, Record] = {}
+        """To queries; to others nobody answers."""
         self.asked: list[str] = []
 
     def list_workflows(self, query: str) -> AsyncIterator[Any]:
@@ -57,6 +60,12 @@ class Handle:
         """How it ended."""
         return Ending(phase=Phase.SUCCEEDED, revision="s1-new")
 
+    async def query(self, name: str, **_: Any) -> Record:
+        """What it says of itself."""
+        if name not in self._people.answers:
+            raise RPCError("no worker", RPCStatusCode.DEADLINE_EXCEEDED, b"")
+        return self._people.answers[name]
+
     async def execute_update(self, name: str, command: Command, **_: Any) -> Reply:
         """What became of a command."""
         self._people.commands.append((self._id, name, command))
@@ -76,3 +85,22 @@ def json_of(result: Result) -> Any:
     """What a script reads from standard output."""
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
+
+
+def an_answer(**fields: Any) -> StatusAnswer:
+    """What a running rollout says of itself."""
+    defaults: dict[str, Any] = {
+        "canary": "podinfo.test",
+        "target": "podinfo",
+        "phase": Phase.PROGRESSING,
+        "weight": 30,
+        "failed_checks": 2,
+        "threshold": 5,
+        "revision": "s1-new",
+        "halt": "",
+        "waiting": "",
+        "paused_by": None,
+        "next_check": None,
+        "log": ("New revision detected! Scaling up podinfo.test", "Advance podinfo.test canary weight 30"),
+    }
+    return StatusAnswer(**(defaults | fields))

@@ -17,7 +17,7 @@ from tests.api_server import ApiServer
 from tests.worker.canaries import at_rest
 from tests.worker.commands import People
 from tests.worker.temporal import Temporal
-from worker import cli, operator, steer, views
+from worker import cli, explain_view, operator, steer, views
 from worker.operator import Operator
 from worker.settings import WorkerSettings
 from worker.watches import Watches
@@ -93,6 +93,6 @@ def people(monkeypatch: pytest.MonkeyPatch) -> People:
     async def connect(**_: Any) -> People:
         return people
 
-    for module in (views, steer):
+    for module in (views, steer, explain_view):
         monkeypatch.setattr(module, "connect", connect)
     return people

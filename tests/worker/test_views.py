@@ -13,8 +13,8 @@ from k8s.client import Cluster
 from k8s.resources import CANARIES
 from tests.api_server import ApiServer
 from tests.objects import a_canary
+from tests.worker.commands import an_answer
 from worker.views import Release, Row, due, history_table, read, table_of
-from workflows.observation import Phase
 from workflows.state import StatusAnswer
 
 STARTED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -38,25 +38,6 @@ def printed(table: Table) -> list[str]:
     with console.capture() as capture:
         console.print(table)
     return [line.rstrip() for line in capture.get().splitlines()]
-
-
-def an_answer(**fields: Any) -> StatusAnswer:
-    """What a running rollout says of itself."""
-    defaults: dict[str, Any] = {
-        "canary": "podinfo.test",
-        "target": "podinfo",
-        "phase": Phase.PROGRESSING,
-        "weight": 30,
-        "failed_checks": 2,
-        "threshold": 5,
-        "revision": "s1-new",
-        "halt": "",
-        "waiting": "",
-        "paused_by": None,
-        "next_check": None,
-        "log": ("New revision detected! Scaling up podinfo.test", "Advance podinfo.test canary weight 30"),
-    }
-    return StatusAnswer(**(defaults | fields))
 
 
 class Answering:
