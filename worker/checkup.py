@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel
+from worker.command import Printed
 
 
 class Outcome(StrEnum):
@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     """Without it nothing goes on: the API server, or Temporal."""
 
 
-class Finding(BaseModel):
+class Finding(Printed):
     """What one check found."""
 
     what: str

@@ -10,19 +10,28 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from worker.checkup import Finding, away, fine, wrong
 from worker.settings import TemporalSettings
-from worker.temporal import TemporalUnfit, connect, missing_search_attributes
+from worker.temporal import SETTINGS, TemporalUnfit, connect, missing_search_attributes
 
 TASKS = {TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: "workflows", TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities"}
 
 
 async def of_temporal(settings: TemporalSettings) -> AsyncIterator[Finding]:
-    """Ends early where nothing further can be asked."""
+    """Nothing further is asked of who is away."""
     try:
         client = await connect()
     except TemporalUnfit as error:
         yield away("Temporal", str(error), "")
         return
     yield fine("Temporal", f"answers at {client.service_client.config.target_host}")
+    try:
+        async for finding in _of_namespace(client, settings):
+            yield finding
+    except RPCError as error:
+        yield wrong("Temporal", f"says: {error.message}", SETTINGS)
+
+
+async def _of_namespace(client: Client, settings: TemporalSettings) -> AsyncIterator[Finding]:
+    """Raises RPCError."""
     namespace = await _namespace(client)
     yield namespace
     if namespace.remedy:
@@ -48,7 +57,7 @@ async def _search_attributes(client: Client) -> Finding:
     what = "search attributes"
     try:
         missing = await missing_search_attributes(client)
-    except (TemporalUnfit, RPCError) as error:
+    except TemporalUnfit as error:
         return wrong(what, str(error), "see SERINUS_SEARCH_ATTRIBUTES")
     if missing:
         remedy = "start serinus worker, which registers them, or set SERINUS_SEARCH_ATTRIBUTES=false"

@@ -26,7 +26,7 @@ async def show_checkup(output: Format) -> int:
         if output is Format.TABLE:
             console.print(escape(str(finding)), soft_wrap=True)
     if output is Format.JSON:
-        print_json([finding.model_dump(mode="json") for finding in findings])
+        print_json(findings)
     return exit_code(finding.outcome for finding in findings)
 
 

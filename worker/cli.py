@@ -40,6 +40,8 @@ def status(
     """Show canaries: phase, weight, failed checks, and what each is waiting for.
 
     Examples: `serinus status` · `serinus status podinfo -n test -w` · `serinus status -o json`
+
+    Exit codes: 0 shown, 1 the named Canary is not there, 3 the cluster or Temporal cannot be reached.
     """
     run(show_status(name, namespace, output, watch=watch))
 
@@ -49,6 +51,8 @@ def history(name: Name, namespace: Namespace = "default", output: Output = Forma
     """Show a canary's release history, newest first: one line for every run of its workflow.
 
     Examples: `serinus history podinfo -n test` · `serinus history podinfo -n test -o json`
+
+    Exit codes: 0 shown, 1 Temporal knows no rollout of it, 3 Temporal cannot be reached.
     """
     run(show_history(name, namespace, output))
 
@@ -81,6 +85,8 @@ def promote(
     """Promote the running canary now, without further analysis.
 
     Example: `serinus promote podinfo -n test --reason "hotfix, checked by hand"`
+
+    Exit codes: 0 done, 1 refused (the message says why), 3 Temporal cannot be reached.
     """
     run(steer(Verb.PROMOTE, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
@@ -98,6 +104,8 @@ def abort(
     """Bring all traffic back to the primary at once, and fail the rollout.
 
     Example: `serinus abort podinfo -n test --reason "wrong image"`
+
+    Exit codes: 0 done, 1 refused (the message says why), 3 Temporal cannot be reached.
     """
     run(steer(Verb.ABORT, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
@@ -115,6 +123,8 @@ def pause(
     """Hold the canary at its present weight; checks go on, so a bad one is still rolled back.
 
     Example: `serinus pause podinfo -n test --reason "looking at the logs"`
+
+    Exit codes: 0 done, 1 refused (the message says why), 3 Temporal cannot be reached.
     """
     run(steer(Verb.PAUSE, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
@@ -132,6 +142,8 @@ def resume(
     """Let a paused canary advance again.
 
     Example: `serinus resume podinfo -n test`
+
+    Exit codes: 0 done, 1 refused (the message says why), 3 Temporal cannot be reached.
     """
     run(steer(Verb.RESUME, namespace, name, Command(by=by, reason=reason, revision=revision), output))
 
@@ -149,6 +161,8 @@ def undo_promotion(
     The target keeps its template; the next change of it is rolled out as usual.
 
     Example: `serinus undo podinfo -n test --reason "orders are lost"`
+
+    Exit codes: 0 done, 1 refused (the message says why), 3 Temporal cannot be reached.
     """
     run(undo(namespace, name, Command(by=by, reason=reason), output))
 
@@ -209,6 +223,8 @@ def worker() -> None:
     Settings come from the environment: KUBECONFIG, TEMPORAL_ADDRESS, SERINUS_MESH_PROVIDER, SERINUS_METRICS_SERVER …
 
     Example: `SERINUS_METRICS_SERVER=http://prometheus.linkerd-viz:9090 serinus worker`
+
+    Exit codes: 0 ended by SIGTERM, 1 cannot listen, 2 wrong setting, 3 no cluster, or no Temporal within an hour.
     """
     from worker.process import run_worker
 

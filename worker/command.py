@@ -1,12 +1,13 @@
 """What every command shares: options, exit codes, errors in one readable line, JSON for scripts."""
 
 import asyncio
-import json
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, TypeAdapter
+from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.markup import escape
 from temporalio.service import RPCError
@@ -23,6 +24,12 @@ DONE, REFUSED, WRONG_USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 errors = Console(stderr=True)
 
 
+class Printed(BaseModel):
+    """What a command prints; camelCase in JSON."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
 class Format(StrEnum):
     """How to print."""
 
@@ -30,6 +37,7 @@ class Format(StrEnum):
     JSON = "json"
 
 
+PRINTED: TypeAdapter[Any] = TypeAdapter(SerializeAsAny[Printed] | Sequence[SerializeAsAny[Printed]])
 Name = Annotated[str, typer.Argument(help="Name of the Canary.", autocompletion=names)]
 Namespace = Annotated[
     str, typer.Option("--namespace", "-n", help="Namespace of the Canary.", autocompletion=namespaces)
@@ -69,6 +77,6 @@ def complain(text: str, code: int) -> int:
     return code
 
 
-def print_json(value: Any) -> None:
+def print_json(found: Printed | Sequence[Printed]) -> None:
     """To standard output, for scripts."""
-    Console().print_json(json.dumps(value))
+    Console().print_json(PRINTED.dump_json(found, by_alias=True).decode())

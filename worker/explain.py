@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 from temporalio.client import Client
 
 from k8s.client import Json
+from worker.command import Printed
 from worker.temporal import ask
 from workflows import wording
 from workflows.observation import AT_REST, UNBORN, CanaryRef, Gate, Phase
@@ -49,13 +48,7 @@ class Seen:
         return bool(self.canary["spec"].get("suspend"))
 
 
-class Record(BaseModel):
-    """Part of the explanation; camelCase in JSON."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class Judged(Record):
+class Judged(Printed):
     """A check of the last step."""
 
     name: str
@@ -71,14 +64,14 @@ class Judged(Record):
     query: str
 
 
-class Way(Record):
+class Way(Printed):
     """A command that changes something, and what."""
 
     command: str
     does: str
 
 
-class Explanation(Record):
+class Explanation(Printed):
     """Of one canary."""
 
     canary: str

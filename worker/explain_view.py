@@ -27,7 +27,7 @@ async def show_explanation(name: str, namespace: str, output: Format) -> int:
             return REFUSED
         explained = explanation(await look(client, canary))
     if output is Format.JSON:
-        print_json(explained.model_dump(mode="json", by_alias=True))
+        print_json(explained)
     else:
         for line in lines_of(explained):
             Console(highlight=False).print(escape(line), soft_wrap=True)

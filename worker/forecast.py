@@ -3,9 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
 from activities.bench import Bench, Subject
 from activities.checks import bounds_of
 from activities.configs import resource_of
@@ -21,6 +18,7 @@ from k8s.resources import SERVICES
 from k8s.routers.base import UnfitRoute
 from k8s.scalers.copies import copy_name
 from k8s.targets.base import PRIMARY_SUFFIX, UnfitTarget
+from worker.command import Printed
 from worker.rehearsal import Rehearsal
 from workflows.observation import Plan, Strategy
 from workflows.weights import FULL, Step, descent, next_step
@@ -28,20 +26,14 @@ from workflows.weights import FULL, Step, descent, next_step
 GREEN = ", all traffic on the canary meanwhile"
 
 
-class Record(BaseModel):
-    """Part of the forecast; camelCase in JSON."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class Made(Record):
+class Made(Printed):
     """An object that the Canary brings about."""
 
     kind: str
     name: str
 
 
-class Stage(Record):
+class Stage(Printed):
     """A step of the analysis or of the promotion, in which nothing goes wrong."""
 
     at_seconds: float
@@ -53,14 +45,14 @@ class Stage(Record):
     iteration: int = 0
 
 
-class Hook(Record):
+class Hook(Printed):
     """A webhook that is called."""
 
     name: str
     type: str
 
 
-class Gate(Record):
+class Gate(Printed):
     """Where a release waits for a yes."""
 
     gate: str
@@ -69,7 +61,7 @@ class Gate(Record):
     """Whether `serinus promote` has to be said, too."""
 
 
-class Bounds(Record):
+class Bounds(Printed):
     """A check with the values that pass."""
 
     name: str
@@ -78,7 +70,7 @@ class Bounds(Record):
     max: float | None
 
 
-class Forecast(Record):
+class Forecast(Printed):
     """Of one Canary."""
 
     canary: str

@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 
@@ -29,7 +28,7 @@ from k8s.models.metric_template import MetricTemplate
 from k8s.models.rules import broken_rules, unknown_fields
 from k8s.models.schema import structural
 from k8s.resources import group_of
-from worker.command import DONE, REFUSED, Format, print_json
+from worker.command import DONE, REFUSED, Format, Printed, print_json
 from worker.manifests import Document, NotYaml, read
 from worker.process import defaults_of
 from worker.rehearsal import rehearsing
@@ -47,7 +46,7 @@ STORED = {"metadata": {"type": "object"}, "status": {"type": "object"}}
 Templates = Mapping[tuple[str, str], MetricTemplate]
 
 
-class Finding(BaseModel):
+class Mistake(Printed):
     """One thing to change."""
 
     file: str
@@ -64,15 +63,15 @@ class Finding(BaseModel):
         return ": ".join(part for part in parts if part)
 
 
-def read_all(files: Sequence[str]) -> tuple[list[Document], list[Finding]]:
-    """The objects in all files, and a finding for each file that is no YAML; raises Unreadable."""
-    documents, findings = [], []
+def read_all(files: Sequence[str]) -> tuple[list[Document], list[Mistake]]:
+    """The objects in all files, and a mistake for each file that is no YAML; raises Unreadable."""
+    documents, mistakes = [], []
     for file in files:
         try:
             documents += read(file)
         except NotYaml as error:
-            findings.append(Finding(file=file, line=error.line, message=str(error)))
-    return documents, findings
+            mistakes.append(Mistake(file=file, line=error.line, message=str(error)))
+    return documents, mistakes
 
 
 def ours(documents: Sequence[Document]) -> list[Document]:
@@ -80,52 +79,60 @@ def ours(documents: Sequence[Document]) -> list[Document]:
     return [each for each in documents if group_of(str(each.obj.get("apiVersion"))) == GROUP]
 
 
-def findings_in(documents: Sequence[Document], bench: Bench) -> list[Finding]:
+def mistakes_in(documents: Sequence[Document], bench: Bench) -> list[Mistake]:
     """Everything to change, in the order of the lines.
 
     Args:
         documents: the objects of files; those that are not ours are skipped.
         bench: with the worker's settings; nothing is sent by its clients.
     """
-    loaded = [(document, *_loaded(document)) for document in ours(documents)]
+    loaded = [_loaded(document) for document in ours(documents)]
     templates = {
-        (model.metadata.namespace, model.metadata.name): model
-        for _, model, _ in loaded
-        if isinstance(model, MetricTemplate)
+        (each.model.metadata.namespace, each.model.metadata.name): each.model
+        for each in loaded
+        if isinstance(each.model, MetricTemplate)
     }
     found = []
-    for document, model, problems in loaded:
-        told = [*document.repeated_fields(), *(problems or _refusals(document.obj, model, bench, templates))]
-        found += sorted((_finding(document, problem) for problem in told), key=lambda each: each.line)
+    for each in loaded:
+        told = [*each.document.repeated_fields(), *(each.problems or _refusals(each, bench, templates))]
+        found += sorted((_mistake(each.document, problem) for problem in told), key=lambda mistake: mistake.line)
     return found
 
 
-def _finding(document: Document, problem: str) -> Finding:
+def _mistake(document: Document, problem: str) -> Mistake:
     match = FIELD.fullmatch(problem)
     field, message = match.groups() if match else ("", problem)
     line = document.line(field)
-    return Finding(file=document.file, line=line, object=document.identity, field=field, message=message)
+    return Mistake(file=document.file, line=line, object=document.identity, field=field, message=message)
 
 
 # -- what the API server says -----------------------------------------------------------------------------------------
 
 
-def _loaded(document: Document) -> tuple[ApiModel | None, list[str]]:
-    """The model, or why the API server would not store the object."""
+class Loaded(NamedTuple):
+    """An object as the API server would store it, and why it would not."""
+
+    document: Document
+    obj: Json
+    model: ApiModel | None = None
+    problems: Sequence[str] = ()
+
+
+def _loaded(document: Document) -> Loaded:
     obj = without_nulls(document.obj)
-    kind, version = obj.get("kind"), obj["apiVersion"]
-    if kind not in KINDS:
-        return None, [f"kind: {quoted(kind)} is unknown; write one of {', '.join(KINDS)}"]
-    if version != API_VERSION:
-        return None, [f"apiVersion: {quoted(version)} is not served; write {API_VERSION}"]
     obj.pop("status", None)  # of an object that was exported
+    kind, version = str(obj.get("kind")), obj["apiVersion"]
+    if kind not in KINDS:
+        return Loaded(document, obj, problems=[f"kind: {quoted(kind)} is unknown; write one of {', '.join(KINDS)}"])
+    if version != API_VERSION:
+        return Loaded(document, obj, problems=[f"apiVersion: {quoted(version)} is not served; write {API_VERSION}"])
     model, load = KINDS[kind]
     schema = _schema(model)
     unknown = list(unknown_fields(schema, obj))
     try:
-        return load(obj, strict=True), [*unknown, *broken_rules(schema, obj)]
+        return Loaded(document, obj, load(obj, strict=True), [*unknown, *broken_rules(schema, obj)])
     except InvalidObject as invalid:
-        return None, [*invalid.problems, *unknown]
+        return Loaded(document, obj, problems=[*invalid.problems, *unknown])
 
 
 def _schema(model: type[ApiModel]) -> Json:
@@ -143,18 +150,18 @@ def without_nulls(value: Any) -> Any:
 # -- what the worker says ---------------------------------------------------------------------------------------------
 
 
-def _refusals(obj: Json, model: ApiModel | None, bench: Bench, templates: Templates) -> Iterator[str]:
-    match model:
+def _refusals(loaded: Loaded, bench: Bench, templates: Templates) -> Iterator[str]:
+    match loaded.model:
         case Canary():
             try:
-                subject = subject_of(obj, bench.defaults)
+                subject = subject_of(loaded.obj, bench.defaults)
                 planned(subject, bench.defaults)
             except PROBLEMS as problem:
                 yield str(problem)
             else:
                 yield from _queries(subject, templates)
         case MetricTemplate():
-            yield from _of_template(model, bench)
+            yield from _of_template(loaded.model, bench)
         case _:
             pass
 
@@ -194,16 +201,16 @@ def _of_template(template: MetricTemplate, bench: Bench) -> Iterator[str]:
 async def show_lint(files: Sequence[str], output: Format) -> int:
     """Print what is to be changed; exit code 1 when there is anything."""
     bench, _ = rehearsing(defaults_of(load_settings()))
-    documents, findings = read_all(files)
-    findings += findings_in(documents, bench)
+    documents, mistakes = read_all(files)
+    mistakes += mistakes_in(documents, bench)
     if output is Format.JSON:
-        print_json([finding.model_dump(mode="json") for finding in findings])
+        print_json(mistakes)
     else:
-        for finding in findings:
-            Console(highlight=False).print(escape(str(finding)), soft_wrap=True)
-        counts = f"{_counted(ours(documents), 'object')} checked, {_counted(findings, 'problem')}"
+        for mistake in mistakes:
+            Console(highlight=False).print(escape(str(mistake)), soft_wrap=True)
+        counts = f"{_counted(ours(documents), 'object')} checked, {_counted(mistakes, 'problem')}"
         Console(stderr=True, highlight=False).print(counts)
-    return REFUSED if findings else DONE
+    return REFUSED if mistakes else DONE
 
 
 def _counted(things: Sequence[object], name: str) -> str:

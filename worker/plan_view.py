@@ -8,7 +8,7 @@ from rich.markup import escape
 from activities.bench import subject_of
 from worker.command import DONE, REFUSED, Format, print_json
 from worker.forecast import Bounds, Forecast, Gate, forecast, shown
-from worker.lint import findings_in, ours, read_all
+from worker.lint import mistakes_in, ours, read_all
 from worker.process import defaults_of
 from worker.rehearsal import rehearsing, stored
 from worker.settings import load_settings
@@ -17,12 +17,12 @@ from worker.settings import load_settings
 async def show_plan(files: Sequence[str], output: Format) -> int:
     """Print a forecast of each Canary; exit code 1 when one of them would be refused, or there is none."""
     defaults, errors = defaults_of(load_settings()), Console(stderr=True, highlight=False)
-    documents, findings = read_all(files)
-    findings += findings_in(documents, rehearsing(defaults)[0])
+    documents, mistakes = read_all(files)
+    mistakes += mistakes_in(documents, rehearsing(defaults)[0])
     canaries = [document.obj for document in ours(documents) if document.obj["kind"] == "Canary"]
-    for finding in findings:
-        errors.print(escape(str(finding)), soft_wrap=True)
-    if findings:
+    for mistake in mistakes:
+        errors.print(escape(str(mistake)), soft_wrap=True)
+    if mistakes:
         return REFUSED
     if not canaries:
         errors.print("no Canary in these files")
@@ -32,7 +32,7 @@ async def show_plan(files: Sequence[str], output: Format) -> int:
         bench, cluster = rehearsing(defaults, (document.obj for document in documents))
         plans.append(await forecast(subject_of(stored(canary), defaults), bench, cluster))
     if output is Format.JSON:
-        print_json([plan.model_dump(mode="json", by_alias=True) for plan in plans])
+        print_json(plans)
     else:
         for line in (line for plan in plans for line in lines_of(plan)):
             Console(highlight=False).print(escape(line), soft_wrap=True)

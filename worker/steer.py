@@ -6,7 +6,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from worker.command import DONE, REFUSED, Format, print_json
+from worker.command import DONE, REFUSED, Format, Printed, print_json
 from worker.settings import load_settings
 from worker.temporal import WORKFLOW, connect, workflow_id
 from workflows.observation import CanaryRef
@@ -53,10 +53,19 @@ async def undo(namespace: str, name: str, command: Command, output: Format) -> i
     return DONE
 
 
+class Followed(Printed):
+    """What became of a command."""
+
+    canary: str
+    message: str
+    phase: str
+    weight: int
+
+
 def tell(canary: CanaryRef, reply: Reply, output: Format, text: str) -> None:
     """Print what became of a command."""
     if output is Format.JSON:
-        print_json({"canary": str(canary), **reply.model_dump(mode="json")})
+        print_json(Followed(canary=str(canary), **reply.model_dump()))
     else:
         Console(highlight=False).print(escape(f"canary {canary}: {text}"), soft_wrap=True)
 

@@ -3,8 +3,6 @@
 import asyncio
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -19,7 +17,7 @@ from temporalio.service import RPCError
 
 from k8s.client import Cluster, Json
 from k8s.resources import CANARIES
-from worker.command import DONE, REFUSED, Format, print_json
+from worker.command import DONE, REFUSED, Format, Printed, print_json
 from worker.settings import load_settings
 from worker.temporal import ask, connect, workflow_id
 from workflows.observation import AT_REST, CanaryRef, Phase
@@ -29,10 +27,8 @@ USER_AGENT = "serinus-cli"
 REFRESH_SECONDS = 1.0
 
 
-class Row(BaseModel):
-    """A canary at a glance; camelCase in JSON."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+class Row(Printed):
+    """A canary at a glance."""
 
     namespace: str
     name: str
@@ -58,7 +54,7 @@ async def show_status(name: str, namespace: str, output: Format, *, watch: bool)
         if not rows:
             Console(stderr=True).print(f"no canaries found{_place(namespace)}")
         if output is Format.JSON:
-            print_json([row.model_dump(mode="json", by_alias=True) for row in rows])
+            print_json(rows)
         elif watch:
             await _keep_live(cluster, client, name, namespace)
         elif rows:
@@ -154,10 +150,8 @@ def due(at: datetime | None) -> str:
 # -- release history ------------------------------------------------------------------------------------------------
 
 
-class Release(BaseModel):
+class Release(Printed):
     """One run of a canary's workflow."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     started: datetime
     took_seconds: float | None
@@ -177,7 +171,7 @@ async def show_history(name: str, namespace: str, output: Format) -> int:
         Console(stderr=True).print(f"no rollout of {name}.{namespace} is known to Temporal")
         return REFUSED
     if output is Format.JSON:
-        print_json([release.model_dump(mode="json", by_alias=True) for release in releases])
+        print_json(releases)
     else:
         Console().print(history_table(releases))
     return DONE

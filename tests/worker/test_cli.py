@@ -28,13 +28,14 @@ def every_command(command: Any, *path: str) -> list[tuple[str, ...]]:
 
 
 async def test_help(app: typer.Typer) -> None:
-    """Every command explains itself, with an example to copy."""
+    """Every command explains itself, with an example to copy, and its exit codes where they tell something."""
     commands = every_command(typer.main.get_command(app))
     assert {path[0] for path in commands} >= {"status", "history", "worker", "demo", "loadtester", *STEERING}
     for path in commands:
         result = await run(app, *path, "--help")
         assert result.exit_code == 0, path
         assert "Example" in result.output, path
+        assert path == ("playground", "trim") or "Exit codes: 0 " in result.output, path
 
 
 async def test_no_arguments(app: typer.Typer) -> None:

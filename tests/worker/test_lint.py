@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activities.bench import Defaults
 from k8s.models.loading import load_canary
 from tests.integration.test_crds import (
     ACCEPTED,
     ALERT_PROVIDER,
+    DATA,
     METRIC_TEMPLATE,
     MISTAKES,
     QUERIES,
@@ -22,7 +25,7 @@ from tests.integration.test_crds import (
 )
 from tests.objects import a_canary
 from tests.worker.commands import run
-from worker.lint import Finding, _loaded, findings_in
+from worker.lint import Mistake, _loaded, mistakes_in
 from worker.manifests import Document, read
 from worker.rehearsal import rehearsing
 
@@ -55,14 +58,14 @@ def documents(folder: Path, *objects: Any) -> list[Document]:
     return read(str(file))
 
 
-def lint(folder: Path, *objects: Any, **defaults: Any) -> list[Finding]:
+def lint(folder: Path, *objects: Any, **defaults: Any) -> list[Mistake]:
     """What is found in objects, by a worker with these settings."""
-    return findings_in(documents(folder, *objects), rehearsing(Defaults(**defaults))[0])
+    return mistakes_in(documents(folder, *objects), rehearsing(Defaults(**defaults))[0])
 
 
-def told(findings: list[Finding]) -> list[str]:
+def told(mistakes: list[Mistake]) -> list[str]:
     """Without file and line."""
-    return [f"{finding.field}: {finding.message}" for finding in findings]
+    return [f"{mistake.field}: {mistake.message}" for mistake in mistakes]
 
 
 def a_template(query: str = "vector(1)", **provider: Any) -> dict[str, Any]:
@@ -76,19 +79,25 @@ def a_template(query: str = "vector(1)", **provider: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("path", "value", "message"), MISTAKES, ids=[f"{m[0]}-{n}" for n, m in enumerate(MISTAKES)])
 def test_what_the_api_server_refuses_is_found(tmp_path: Path, path: str, value: Any, message: str) -> None:
     """Each mistake that it is known to refuse, with its own words where they are ours."""
-    findings = lint(tmp_path, changed(path, value))
-    assert findings
-    assert all(finding.field for finding in findings)
+    mistakes = lint(tmp_path, changed(path, value))
+    assert mistakes
+    assert all(mistake.field for mistake in mistakes)
     _, invalid, remedy = message.partition("Invalid value: ")
     if invalid and remedy:
-        assert any(remedy.rpartition('": ')[2] in finding.message for finding in findings), told(findings)
+        assert any(remedy.rpartition('": ')[2] in mistake.message for mistake in mistakes), told(mistakes)
 
 
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_what_the_api_server_accepts_is_no_mistake(tmp_path: Path, case: str) -> None:
     """The worker may have something to say about it all the same."""
     (document,) = documents(tmp_path, ACCEPTED[case])
-    assert _loaded(document)[1] == []
+    assert _loaded(document).problems == []
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_guides_canaries_and_one_with_every_field_are_no_mistake(file: Path) -> None:
+    """So every rule can be evaluated."""
+    assert [problem for document in read(str(file)) for problem in _loaded(document).problems] == []
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -114,9 +123,9 @@ def test_an_unknown_field_is_told_with_the_likely_one(tmp_path: Path, path: str,
 @pytest.mark.parametrize(("field", "value"), [("threshold", "5"), ("mirror", "true"), ("stepWeight", True)])
 def test_a_value_of_another_type_is_found(tmp_path: Path, field: str, value: Any) -> None:
     """Even where a lenient reader would make something of it."""
-    (finding,) = lint(tmp_path, changed(f"spec.analysis.{field}", value))
-    assert finding.field == f"spec.analysis.{field}"
-    assert json.dumps(value) in finding.message
+    (mistake,) = lint(tmp_path, changed(f"spec.analysis.{field}", value))
+    assert mistake.field == f"spec.analysis.{field}"
+    assert json.dumps(value) in mistake.message
 
 
 def test_null_is_absent(tmp_path: Path) -> None:
@@ -149,6 +158,29 @@ def test_a_kind_or_version_that_is_not_ours_is_told(tmp_path: Path, header: dict
     assert told(lint(tmp_path, a_canary() | header)) == [problem]
 
 
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    kind=st.sampled_from(["Canary", "MetricTemplate", "AlertProvider"]) | ANY_JSON,
+    key=st.sampled_from(["metadata", "spec", "targetRef", "analysis", "metrics", "provider", "query"]),
+    value=ANY_JSON,
+)
+def test_no_object_makes_it_stumble(kind: Any, key: str, value: Any) -> None:
+    """Whatever stands where, it is told in lines."""
+    obj: dict[str, Any] = example("guide_canary") | {"kind": kind}
+    where = next((part for part in (obj["spec"]["analysis"], obj["spec"]) if key in part), obj)
+    where[key] = value
+    node = yaml.compose(yaml.safe_dump(obj))
+    assert node
+    for mistake in mistakes_in([Document("file.yaml", obj, node)], rehearsing(Defaults())[0]):
+        assert str(mistake).startswith("file.yaml:")
+
+
 # -- as the worker ----------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +188,7 @@ def test_a_kind_or_version_that_is_not_ours_is_told(tmp_path: Path, header: dict
 def test_what_the_demo_applies_has_nothing_to_change(file: Path) -> None:
     """The guide's Canary among it."""
     ours = [each for each in read(str(file)) if each.obj["kind"] == "Canary"]
-    assert findings_in(ours, rehearsing(Defaults(mesh_provider="linkerd"))[0]) == []
+    assert mistakes_in(ours, rehearsing(Defaults(mesh_provider="linkerd"))[0]) == []
 
 
 @pytest.mark.parametrize(
@@ -243,7 +275,7 @@ def test_an_alert_provider_is_checked_too(tmp_path: Path) -> None:
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
-async def test_findings_are_printed_with_file_and_line(app: typer.Typer, tmp_path: Path) -> None:
+async def test_mistakes_are_printed_with_file_and_line(app: typer.Typer, tmp_path: Path) -> None:
     """As editors and CI jump to it, in the order of the lines; other kinds are skipped; exit code 1."""
     file = tmp_path / "canary.yaml"
     text = CANARY.replace("port: 9898", "port: http").replace("iterations", "iteratons")
@@ -265,14 +297,14 @@ async def test_a_clean_file(app: typer.Typer, tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "1 object checked, 0 problems\n")
 
 
-async def test_findings_for_scripts(app: typer.Typer, tmp_path: Path) -> None:
+async def test_mistakes_for_scripts(app: typer.Typer, tmp_path: Path) -> None:
     """A list of objects, and the same exit code."""
     (tmp_path / "canary.yaml").write_text(CANARY.replace("30s", "soon"))
     result = await run(app, "lint", "-o", "json", str(tmp_path / "canary.yaml"))
-    (finding,) = json.loads(result.stdout)
+    (mistake,) = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert finding["message"].startswith('"soon" is not a duration; write minutes and seconds')
-    assert {**finding, "message": ""} == {
+    assert mistake["message"].startswith('"soon" is not a duration; write minutes and seconds')
+    assert {**mistake, "message": ""} == {
         "file": str(tmp_path / "canary.yaml"),
         "line": 15,
         "object": "Canary podinfo.test",
@@ -281,7 +313,7 @@ async def test_findings_for_scripts(app: typer.Typer, tmp_path: Path) -> None:
     }
 
 
-async def test_a_file_that_is_no_yaml_is_a_finding(app: typer.Typer, tmp_path: Path) -> None:
+async def test_a_file_that_is_no_yaml_is_a_mistake(app: typer.Typer, tmp_path: Path) -> None:
     """And the others are checked all the same."""
     (tmp_path / "a.yaml").write_text("a: [")
     (tmp_path / "b.yaml").write_text(CANARY)

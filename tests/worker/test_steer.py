@@ -74,6 +74,14 @@ async def test_steering(app: typer.Typer, people: People, verb: str) -> None:
     assert people.commands == [("canary/test/podinfo", verb, command)]
 
 
+@pytest.mark.parametrize("verb", STEERING)
+@pytest.mark.usefixtures("people")
+async def test_steering_for_scripts(app: typer.Typer, verb: str) -> None:
+    """The answer as one object."""
+    found = json_of(await run(app, verb, "podinfo", "-n", "test", "-o", "json"))
+    assert found == {"canary": "podinfo.test", "message": "paused", "phase": "Progressing", "weight": 20}
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
