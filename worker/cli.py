@@ -207,7 +207,8 @@ def check(output: Output = Format.TABLE) -> None:
     As whom the kubeconfig says, and from where it is run: in the worker's pod it tells what the worker will meet.
     Settings count as for the worker.
 
-    Examples: `serinus check` · `serinus check -o json` · `kubectl -n serinus exec deploy/serinus -- serinus check`
+    Examples: `serinus check` · `serinus check -o json` ·
+    `kubectl -n serinus-system exec deploy/serinus -- serinus check`
 
     Exit codes: 0 all is well, 1 something is to be mended, 3 the cluster or Temporal cannot be reached.
     """

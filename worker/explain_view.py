@@ -37,10 +37,11 @@ async def show_explanation(name: str, namespace: str, output: Format) -> int:
 def lines_of(explained: Explanation) -> Iterator[str]:
     """For people."""
     failed = f"{explained.failed_checks} of {explained.threshold}" if explained.threshold else explained.failed_checks
-    yield f"canary {explained.canary}: {explained.phase}, weight {explained.weight}%, failed checks {failed}"
+    soon = f", next check {due(explained.next_check)}" if explained.next_check else ""
+    yield f"canary {explained.canary}: {explained.phase}, weight {explained.weight}%, failed checks {failed}{soon}"
     if explained.why:
         yield f"\nWhy\n  {explained.why}"
-    yield f"\nWaits for\n  {explained.waits_for}" + (f", {due(explained.next_check)}" if explained.next_check else "")
+    yield f"\nWaits for\n  {explained.waits_for}"
     if explained.checks:
         yield "\nChecks of the last step"
         yield from (indent(text, "  ") for check in explained.checks for text in _of_check(check))

@@ -9,7 +9,6 @@ from activities.configs import resource_of
 from activities.observe import planned
 from activities.queries import DURATION, SUCCESS_RATE
 from k8s.apply import find
-from k8s.client import Json
 from k8s.configs import config_refs, is_tracked
 from k8s.errors import ClusterError
 from k8s.models.analysis import Metric
@@ -106,15 +105,15 @@ async def forecast(subject: Subject, bench: Bench, cluster: Rehearsal) -> Foreca
         cluster: the bench's, with the objects of the files.
     """
     plan, canary = planned(subject, bench.defaults), subject.canary
-    target = await bench.find_target(subject)
     makes, unknown = [*_workloads(subject), *_services(subject)], []
-    try:
-        makes += await _configs(subject, bench, target) if target else []
-        makes += await _routes(subject, cluster)
-    except (ClusterError, UnfitRoute, UnfitTarget) as error:
-        unknown.append(f"what provider {subject.provider} makes: {error}")
-    if target is None and subject.target.pod_suffix:
-        unknown.append(f"copies of ConfigMaps and Secrets: {_target(subject)} is in none of the files")
+    for what, making in (
+        ("copies of ConfigMaps and Secrets", _configs(subject, bench)),
+        (f"what provider {subject.provider} makes", _routes(subject, cluster)),
+    ):
+        try:
+            makes += await making
+        except (ClusterError, UnfitRoute, UnfitTarget) as error:
+            unknown.append(f"{what}: {error}")
     stages = list(stages_of(plan))
     return Forecast(
         canary=f"{canary.name}.{canary.namespace}",
@@ -210,11 +209,12 @@ def _services(subject: Subject) -> Iterator[Made]:
             yield Made(kind=SERVICES.kind, name=name)
 
 
-async def _configs(subject: Subject, bench: Bench, target: Json) -> list[Made]:
-    """Copies of what the template refers to; what is in none of the files is taken for tracked."""
-    made = []
-    refs = config_refs(subject.target.template(target)) if bench.defaults.enable_config_tracking else {}
-    for _, ref in sorted(refs.items()):
+async def _configs(subject: Subject, bench: Bench) -> list[Made]:
+    """Copies of what the pods refer to; what is in none of the files is taken for tracked."""
+    if not subject.target.pod_suffix or not bench.defaults.enable_config_tracking:
+        return []
+    made, template = [], subject.target.template(await bench.target(subject))
+    for _, ref in sorted(config_refs(template).items()):
         obj = await find(bench.cluster, resource_of(ref), subject.namespace, ref.name)
         if obj is None or is_tracked(obj):
             made.append(Made(kind=resource_of(ref).kind, name=ref.name + PRIMARY_SUFFIX))

@@ -32,7 +32,8 @@ class Rehearsal(Cluster):
             self._objects[path_of(body)] = stored(body)
             return dict(body)
         if path not in self._objects:
-            raise NotFound(f"{path} is in none of the files", status=404)
+            kind, name = path.rsplit("/", 2)[1:]
+            raise NotFound(f"{kind}/{name} is in none of the files", status=404)
         if content_type == MERGE:
             self._objects[path] = merged(self._objects[path], body)
         return dict(self._objects[path])

@@ -1,6 +1,6 @@
 """Why a canary stands where it stands, what it waits for, and which commands answer it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from tests.builders import a_check
 from tests.objects import a_canary
 from tests.worker.commands import People, an_answer, json_of, run
 from worker.explain import Explanation, Seen, explanation, judged
+from worker.explain_view import lines_of
 from workflows.observation import Gate, Phase
 from workflows.state import ChecksAnswer, PlanAnswer
 from workflows.verdict import Check, NoData, Objected, Passed, Question, Unreadable, Value
@@ -221,6 +222,12 @@ Ways on
   serinus pause podinfo -n test    paused: the weight stays as it is, checks go on; resume lets it advance
 """
     )
+
+
+def test_people_see_when_the_next_check_is() -> None:
+    """In the first line."""
+    first, *_ = lines_of(explanation(under_way(next_check=datetime.now(UTC) - timedelta(seconds=1))))
+    assert first == "canary podinfo.test: Progressing, weight 30%, failed checks 2 of 5, next check in 0s"
 
 
 @pytest.mark.usefixtures("kubeconfig")

@@ -135,10 +135,9 @@ async def test_what_the_files_do_not_tell_is_said() -> None:
     ref = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": "podinfo"}
     plan = await told(canary=a_canary(provider="nginx", ingressRef=ref))
     assert made(plan) == OF_PODS
-    ingress = "/apis/networking.k8s.io/v1/namespaces/test/ingresses/podinfo"
     assert plan.unknown == [
-        f"what provider nginx makes: {ingress} is in none of the files",
-        "copies of ConfigMaps and Secrets: Deployment podinfo.test is in none of the files",
+        "copies of ConfigMaps and Secrets: deployments/podinfo is in none of the files",
+        "what provider nginx makes: ingresses/podinfo is in none of the files",
     ]
 
 
@@ -196,7 +195,7 @@ Makes
   HTTPRoute podinfo
 
 Not known
-  copies of ConfigMaps and Secrets: Deployment podinfo.test is in none of the files
+  copies of ConfigMaps and Secrets: deployments/podinfo is in none of the files
 
 Steps, 30s at least, without waiting for pods and gates
         0s  weight 50%
