@@ -5,7 +5,9 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage or setting, 3 the cluster
 """
 
 import os
+import shlex
 import sys
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,6 +19,9 @@ from worker.settings import load_settings
 from worker.steer import steer, undo
 from worker.views import show_history, show_status
 from workflows.steering import Command, Verb
+
+NO_FILES = ":4"
+"""What tells kubectl that names of files are no completion (cobra's ShellCompDirectiveNoFileComp)."""
 
 app = typer.Typer(
     name="serinus",
@@ -264,3 +269,14 @@ def main() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def complete() -> None:
+    """Entry point of `kubectl_complete-canary`, which kubectl asks what may follow `kubectl canary …`."""
+    words = ["serinus", *sys.argv[1:]]
+    asked = {"COMP_WORDS": shlex.join(words), "COMP_CWORD": str(len(words) - 1)}
+    os.environ.update({"_SERINUS_COMPLETE": "complete_bash", **asked})
+    mount()
+    with suppress(SystemExit):
+        app(prog_name="serinus")
+    typer.echo(NO_FILES)

@@ -1,6 +1,7 @@
 """What a shell is told when somebody presses Tab."""
 
 import asyncio
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from k8s.resources import CANARIES
 from tests.api_server import ApiServer
 from tests.objects import a_canary
-from worker import completion
+from worker import cli, completion
 
 pytestmark = pytest.mark.usefixtures("kubeconfig")
 
@@ -50,6 +51,31 @@ async def offered(app: typer.Typer, line: str) -> list[str]:
 async def test_a_word_is_completed(app: typer.Typer, line: str, words: list[str]) -> None:
     """Commands, names, namespaces, values."""
     assert await offered(app, line) == words
+
+
+@pytest.mark.usefixtures("_canaries")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pro"], ["promote", ":4"]),
+        (["promote", "-n", "test", ""], ["billing", "podinfo", ":4"]),
+        (["abort", "nob"], [":4"]),
+    ],
+)
+async def test_kubectl_is_told_too(
+    app: typer.Typer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    told: list[str],
+) -> None:
+    """In the words of its protocol for plugins."""
+    assert app is cli.app
+    monkeypatch.setattr(cli, "mount", lambda: None)
+    monkeypatch.setattr("sys.argv", ["kubectl_complete-canary", *words])
+    monkeypatch.setattr("os.environ", os.environ.copy())
+    await asyncio.to_thread(cli.complete)
+    assert capsys.readouterr().out.split() == told
 
 
 async def test_a_cluster_that_is_away_completes_nothing(
