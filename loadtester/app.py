@@ -83,14 +83,14 @@ class Handlers:
 
     async def gate(self, request: Request) -> Response:
         """One for each canary, which all of its confirm-* webhooks share."""
-        return await self._at_gate(request, "")
+        return await self._at_gate(request, "gate")
 
     async def rollback(self, request: Request) -> Response:
         """Another for each canary, for its webhook of type rollback."""
-        return await self._at_gate(request, "rollback.")
+        return await self._at_gate(request, "rollback")
 
-    async def _at_gate(self, request: Request, prefix: str) -> Response:
-        gate = f"{prefix}{read_canary(await request.body(), self._namespaces)}"
+    async def _at_gate(self, request: Request, which: str) -> Response:
+        gate = f"{which}/{read_canary(await request.body(), self._namespaces)}"
         match request.path_params["verb"]:
             case "check":
                 is_open = self._gates.is_open(gate)

@@ -17,7 +17,7 @@ class GatesLost(Exception):
 
 
 class Gates:
-    """The open ones, by name; one process owns them."""
+    """The open ones, by name (`gate/podinfo.test`); one process owns them."""
 
     def __init__(self, file: Path | None) -> None:
         """Go on from what the file holds; without a file, a restart closes them all.

@@ -34,7 +34,7 @@ def load_alert_provider(obj: Any, *, strict: bool = False) -> AlertProvider:
 
 
 def _load(model: type[Model], obj: Any, invalid: type[InvalidObject], *, strict: bool) -> Model:
-    """Strictly, as the API server stores it: "5" is no number."""
+    """`strict`: as the API server judges a manifest, to which "5" is no number."""
     try:
         return model.model_validate(obj, strict=strict)
     except ValidationError as error:

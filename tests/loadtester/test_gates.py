@@ -36,6 +36,7 @@ async def test_a_gate_is_closed_until_it_is_opened_and_open_until_it_is_closed()
     ("path", "canary"),
     [
         ("/rollback/check", {}),
+        ("/rollback/check", {"name": "gate/podinfo"}),
         ("/gate/check", {"name": "other"}),
         ("/gate/check", {"namespace": "prod"}),
     ],
@@ -84,17 +85,17 @@ def test_a_write_that_was_cut_short_leaves_the_gates_of_before(tmp_path: Path, m
     """In the file and in the process alike."""
     file = tmp_path / "gates.json"
     gates = Gates(file)
-    gates.open("podinfo.test")
+    gates.open("gate/podinfo.test")
 
     def cut_short(_: Any, writing: Any) -> None:
-        writing.write('["podinfo')
+        writing.write('["gate/podinfo')
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dump", cut_short)
     with pytest.raises(GatesLost, match=r"stays as it was, since .*gates\.json cannot be written: No space left"):
-        gates.close("podinfo.test")
-    assert gates.is_open("podinfo.test")
-    assert Gates(file).is_open("podinfo.test")
+        gates.close("gate/podinfo.test")
+    assert gates.is_open("gate/podinfo.test")
+    assert Gates(file).is_open("gate/podinfo.test")
 
 
 async def test_a_gate_that_cannot_be_kept_is_answered_500(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ async def test_a_gate_that_cannot_be_kept_is_answered_500(tmp_path: Path) -> Non
         assert await at(client, "/gate/check") == CLOSED
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"podinfo.test": true}', "[1]"])
+@pytest.mark.parametrize("content", ["", "{", '{"gate/podinfo.test": true}', "[1]"])
 def test_a_file_that_says_nothing_is_named(tmp_path: Path, content: str) -> None:
     """Rather than taken for closed gates."""
     file = tmp_path / "gates.json"
