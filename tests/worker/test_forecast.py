@@ -24,6 +24,8 @@ OF_PODS = [
     "Service podinfo-canary",
 ]
 
+GLOO_UPSTREAMS = [f"Upstream test-podinfo-{side}upstream-9898" for side in ("primary", "canary")]
+
 
 async def told(*others: Json, canary: Json | None = None, **defaults: Any) -> Forecast:
     """The forecast of a Canary beside these objects."""
@@ -128,6 +130,24 @@ async def test_copies_of_configs_are_named_when_the_target_is_there() -> None:
     plan = await told(target, *others)
     assert (made(plan), plan.unknown) == ([*OF_PODS, *copies, "HTTPRoute podinfo"], [])
     assert made(await told(target, *others, enable_config_tracking=False)) == [*OF_PODS, "HTTPRoute podinfo"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "routes"),
+    [
+        ("contour", ["HTTPProxy podinfo"]),
+        ("gloo", [*GLOO_UPSTREAMS, "RouteTable podinfo"]),
+        ("istio", ["DestinationRule podinfo-canary", "DestinationRule podinfo-primary", "VirtualService podinfo"]),
+        ("kuma", ["TrafficRoute podinfo"]),
+        ("linkerd", ["HTTPRoute podinfo"]),
+        ("smi:v1alpha2", ["TrafficSplit podinfo"]),
+        ("traefik", ["TraefikService podinfo"]),
+    ],
+)
+async def test_what_each_router_makes(provider: str, routes: list[str]) -> None:
+    """By its own doing, so it is known here at once."""
+    plan = await told(a_deployment(), canary=a_canary(provider=provider))
+    assert (made(plan), plan.unknown) == ([*OF_PODS, *routes], [])
 
 
 async def test_what_the_files_do_not_tell_is_said() -> None:
