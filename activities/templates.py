@@ -71,26 +71,21 @@ def where_is(template: MetricTemplate) -> str:
 async def template_provider(bench: Bench, template: MetricTemplate, metric: Metric) -> Provider:
     """The template's provider with its credentials, for the metric's window; raises UnfitTemplate."""
     where, spec = where_is(template), template.spec.provider
-    source = replace(source_of(bench, template), window_seconds=window_seconds(metric))
+    source = Source(
+        http=bench.http,
+        cluster=bench.cluster,
+        address=spec.address or (bench.defaults.metrics_server if spec.type == "prometheus" else ""),
+        window_seconds=window_seconds(metric),
+        region=spec.region or "",
+        headers={key: ",".join(values) for key, values in spec.headers.items()},
+        insecure=spec.insecure_skip_verify,
+    )
     try:
         return provider_for(spec.type, replace(source, secret=await _secret(bench, template)))
     except UnfitSecret as error:
         raise UnfitTemplate(f"Metric template {where} {error}") from error
     except UnfitProvider as error:
         raise UnfitTemplate(f"Metric template {where} provider {spec.type} error: {error}") from error
-
-
-def source_of(bench: Bench, template: MetricTemplate) -> Source:
-    """Where a template's queries go, without the credentials."""
-    spec = template.spec.provider
-    return Source(
-        http=bench.http,
-        cluster=bench.cluster,
-        address=spec.address or (bench.defaults.metrics_server if spec.type == "prometheus" else ""),
-        region=spec.region or "",
-        headers={key: ",".join(values) for key, values in spec.headers.items()},
-        insecure=spec.insecure_skip_verify,
-    )
 
 
 async def _secret(bench: Bench, template: MetricTemplate) -> Secret:

@@ -2,21 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
 
-from activities.bench import Bench, Subject, subject_of
+from activities.bench import Defaults, Subject, subject_of
 from activities.gotemplate import TemplateError
 from activities.observe import PROBLEMS, planned
-from activities.providers.errors import UnfitProvider, UnfitSecret
-from activities.providers.registry import provider_for
-from activities.providers.secret import Secret
 from activities.queries import DURATION, SUCCESS_RATE
-from activities.templates import render, source_of, template_problem, variables_of
+from activities.templates import render, template_problem, variables_of
 from k8s.client import Json
 from k8s.crd import GROUP
 from k8s.models.alert_provider import AlertProvider
@@ -31,7 +26,6 @@ from k8s.resources import group_of
 from worker.command import DONE, REFUSED, Format, Printed, print_json
 from worker.manifests import Document, NotYaml, read
 from worker.process import defaults_of
-from worker.rehearsal import rehearsing
 from worker.settings import load_settings
 
 KINDS: dict[str, tuple[type[ApiModel], Callable[..., ApiModel]]] = {
@@ -79,12 +73,12 @@ def ours(documents: Sequence[Document]) -> list[Document]:
     return [each for each in documents if group_of(str(each.obj.get("apiVersion"))) == GROUP]
 
 
-def mistakes_in(documents: Sequence[Document], bench: Bench) -> list[Mistake]:
+def mistakes_in(documents: Sequence[Document], defaults: Defaults) -> list[Mistake]:
     """Everything to change, in the order of the lines.
 
     Args:
         documents: the objects of files; those that are not ours are skipped.
-        bench: with the worker's settings; nothing is sent by its clients.
+        defaults: the worker's settings.
     """
     loaded = [_loaded(document) for document in ours(documents)]
     templates = {
@@ -94,7 +88,7 @@ def mistakes_in(documents: Sequence[Document], bench: Bench) -> list[Mistake]:
     }
     found = []
     for each in loaded:
-        told = [*each.document.repeated_fields(), *(each.problems or _refusals(each, bench, templates))]
+        told = [*each.document.repeated_fields(), *(each.problems or _refusals(each, defaults, templates))]
         found += sorted((_mistake(each.document, problem) for problem in told), key=lambda mistake: mistake.line)
     return found
 
@@ -150,24 +144,26 @@ def without_nulls(value: Any) -> Any:
 # -- what the worker says ---------------------------------------------------------------------------------------------
 
 
-def _refusals(loaded: Loaded, bench: Bench, templates: Templates) -> Iterator[str]:
+def _refusals(loaded: Loaded, defaults: Defaults, templates: Templates) -> Iterator[str]:
     match loaded.model:
         case Canary():
             try:
-                subject = subject_of(loaded.obj, bench.defaults)
-                planned(subject, bench.defaults)
+                subject = subject_of(loaded.obj, defaults)
+                planned(subject, defaults)
             except PROBLEMS as problem:
                 yield str(problem)
             else:
                 yield from _queries(subject, templates)
         case MetricTemplate():
-            yield from _of_template(loaded.model, bench)
+            if fault := template_problem(loaded.model.spec.query):
+                yield f"spec.query: {fault}"
         case _:
             pass
 
 
 def _queries(subject: Subject, templates: Templates) -> Iterator[str]:
     """Inline queries, and those of templates in the same files, with this Canary's values put in."""
+    target = {"metadata": {"name": subject.target_name}}  # the rest of it no file has to hold
     for index, metric in enumerate(subject.canary.spec.analysis.metrics):
         field = f"spec.analysis.metrics[{index}]"
         try:
@@ -175,24 +171,12 @@ def _queries(subject: Subject, templates: Templates) -> Iterator[str]:
                 namespace = ref.namespace or subject.namespace
                 field = f"{field}.templateRef: the query of MetricTemplate {ref.name}.{namespace}"
                 if template := templates.get((namespace, ref.name)):
-                    render(template.spec.query, variables_of(subject, metric))
+                    render(template.spec.query, variables_of(subject, target, metric))
             elif metric.name not in {SUCCESS_RATE, DURATION}:
                 field = f"{field}.query"
-                render(metric.query or "", variables_of(subject, metric))
+                render(metric.query or "", variables_of(subject, target, metric))
         except TemplateError as error:
             yield f"{field}: {error}"
-
-
-def _of_template(template: MetricTemplate, bench: Bench) -> Iterator[str]:
-    if problem := template_problem(template.spec.query):
-        yield f"spec.query: {problem}"
-    ref = template.spec.provider.secret_ref
-    source = replace(source_of(bench, template), secret=Secret(ref.name if ref else ""))
-    try:
-        with suppress(UnfitSecret):  # what is in it, the cluster knows
-            provider_for(template.spec.provider.type, source)
-    except UnfitProvider as problem:
-        yield str(problem)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -200,9 +184,8 @@ def _of_template(template: MetricTemplate, bench: Bench) -> Iterator[str]:
 
 async def show_lint(files: Sequence[str], output: Format) -> int:
     """Print what is to be changed; exit code 1 when there is anything."""
-    bench, _ = rehearsing(defaults_of(load_settings()))
     documents, mistakes = read_all(files)
-    mistakes += mistakes_in(documents, bench)
+    mistakes += mistakes_in(documents, defaults_of(load_settings()))
     if output is Format.JSON:
         print_json(mistakes)
     else:

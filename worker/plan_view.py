@@ -18,7 +18,7 @@ async def show_plan(files: Sequence[str], output: Format) -> int:
     """Print a forecast of each Canary; exit code 1 when one of them would be refused, or there is none."""
     defaults, errors = defaults_of(load_settings()), Console(stderr=True, highlight=False)
     documents, mistakes = read_all(files)
-    mistakes += mistakes_in(documents, rehearsing(defaults)[0])
+    mistakes += mistakes_in(documents, defaults)
     canaries = [document.obj for document in ours(documents) if document.obj["kind"] == "Canary"]
     for mistake in mistakes:
         errors.print(escape(str(mistake)), soft_wrap=True)

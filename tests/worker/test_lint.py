@@ -27,7 +27,6 @@ from tests.objects import a_canary
 from tests.worker.commands import run
 from worker.lint import Mistake, _loaded, mistakes_in
 from worker.manifests import Document, read
-from worker.rehearsal import rehearsing
 
 MANIFESTS = Path(__file__).parents[2] / "playground" / "manifests"
 CANARY = """\
@@ -60,7 +59,7 @@ def documents(folder: Path, *objects: Any) -> list[Document]:
 
 def lint(folder: Path, *objects: Any, **defaults: Any) -> list[Mistake]:
     """What is found in objects, by a worker with these settings."""
-    return mistakes_in(documents(folder, *objects), rehearsing(Defaults(**defaults))[0])
+    return mistakes_in(documents(folder, *objects), Defaults(**defaults))
 
 
 def told(mistakes: list[Mistake]) -> list[str]:
@@ -177,7 +176,7 @@ def test_no_object_makes_it_stumble(kind: Any, key: str, value: Any) -> None:
     where[key] = value
     node = yaml.compose(yaml.safe_dump(obj))
     assert node
-    for mistake in mistakes_in([Document("file.yaml", obj, node)], rehearsing(Defaults())[0]):
+    for mistake in mistakes_in([Document("file.yaml", obj, node)], Defaults()):
         assert str(mistake).startswith("file.yaml:")
 
 
@@ -188,7 +187,7 @@ def test_no_object_makes_it_stumble(kind: Any, key: str, value: Any) -> None:
 def test_what_the_demo_applies_has_nothing_to_change(file: Path) -> None:
     """The guide's Canary among it."""
     ours = [each for each in read(str(file)) if each.obj["kind"] == "Canary"]
-    assert mistakes_in(ours, rehearsing(Defaults(mesh_provider="linkerd"))[0]) == []
+    assert mistakes_in(ours, Defaults(mesh_provider="linkerd")) == []
 
 
 @pytest.mark.parametrize(
@@ -250,8 +249,8 @@ def test_a_template_is_rendered_with_the_variables_of_the_canary_beside_it(tmp_p
 @pytest.mark.parametrize(
     ("provider", "problem"),
     [
-        ({"type": "graphite"}, "spec.provider.address: required; write the base URL"),
-        ({"type": "datadog"}, "spec.provider.secretRef: required; name a Secret with key datadog_api_key"),
+        ({"type": "graphite"}, "spec.provider.address: write the provider's base URL"),
+        ({"type": "datadog"}, "spec.provider.secretRef: name a Secret with the provider's credentials"),
     ],
 )
 def test_a_provider_that_lacks_a_field_is_found(tmp_path: Path, provider: dict[str, str], problem: str) -> None:
