@@ -20,7 +20,7 @@ from k8s import readiness
 from k8s.client import Json
 from k8s.models.analysis import Metric
 from k8s.models.webhook import Webhook
-from workflows.effects import Activity, Examination, Findings, Role
+from workflows.effects import Activity, Division, Examination, Findings, Role
 from workflows.observation import Phase, Plan
 from workflows.verdict import Answer, Check, NoData, Objected, Passed, Question, Unreadable
 
@@ -47,6 +47,7 @@ class Examine:
                 role, why = waiting
                 return Findings(checks=(), waiting=why, waiting_for=role, plan=self._plan(subject))
             began, plan = time.monotonic(), self._plan(subject)
+            division = await self._division(subject, plan)
             checks = await asyncio.gather(*await self._questions(subject, order))
             self._bench.meters.examined(
                 subject.canary.target_name,
@@ -55,7 +56,7 @@ class Examine:
                 took_seconds=time.monotonic() - began,
                 interval_seconds=interval_seconds(subject.canary, self._bench.defaults),
             )
-            return Findings(checks=tuple(checks), plan=plan)
+            return Findings(checks=tuple(checks), plan=plan, division=division)
 
     def _plan(self, subject: Subject) -> Plan | None:
         """As edited since; an edit that makes no sense leaves the former plan in force."""
@@ -83,6 +84,13 @@ class Examine:
         )
         metrics = [self._metric(subject, target, metric, elapsed) for metric in templates_last]
         return [self._route(subject), *hooks, *metrics]
+
+    async def _division(self, subject: Subject, plan: Plan | None) -> Division | None:
+        """As the cluster has it at the moment, whoever wrote it."""
+        if plan is None or not plan.routed:
+            return None
+        split = await subject.router.get(self._bench.cluster, subject.canary)
+        return Division(weight=split.canary, mirrored=split.mirrored) if split else Division()
 
     async def _route(self, subject: Subject) -> Check:
         """A weight that the data plane does not honour proves nothing."""

@@ -143,6 +143,14 @@ class Examination(Record):
     """False: the primary had no available pod when the rollout began, and must not keep its own cure away."""
 
 
+class Division(Record):
+    """How the route that is in the cluster divides the traffic."""
+
+    weight: int | None = None
+    """The canary's share, percent; None: there is no route, or it does not lead to the two sides."""
+    mirrored: bool = False
+
+
 class Findings(Record):
     """What was found."""
 
@@ -152,6 +160,8 @@ class Findings(Record):
     waiting_for: Role = Role.CANARY
     plan: Plan | None = None
     """As the Canary's spec says now: edits take effect at the next step."""
+    division: Division | None = None
+    """None: nobody looked, or no router divides this canary's traffic."""
 
 
 class Promotion(Record):

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         decide,
     )
     from workflows.effects import (
+        Division,
         Examination,
         Findings,
         HookAnswer,
@@ -46,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.state import Ending, Request
     from workflows.upkeep import Upkeep
     from workflows.verdict import COUNTED, Check, judge, worst
-    from workflows.weights import FULL, Step, descent, next_step
+    from workflows.weights import FULL, Step, descent, is_edited_away, next_step
 
 CANARY_GONE = "CanaryGone"
 """Type of the error with which an activity says that the Canary object no longer exists."""
@@ -298,12 +299,29 @@ class CanaryRollout(Upkeep):
         if findings.waiting:
             await self._wait_again(findings)
             return False
+        if findings.division and self._is_changed(findings.division):
+            await self._route_again(findings.division)
+            return False
         deciding = worst(self.state.checks)
         if deciding is None:
             self.state.halt, self.state.unreadable_rounds = "", 0
             return True
         await self._hold(deciding)
         return False
+
+    def _is_changed(self, found: Division) -> bool:
+        """Whether somebody else divides the traffic otherwise than the last step did."""
+        if is_edited_away(self._plan(), self.state.step):
+            return False
+        return (found.weight, found.mirrored) != (self.state.weight, self.state.mirrored)
+
+    async def _route_again(self, found: Division) -> None:
+        """What was measured under another weight proves nothing of this one, good or bad: the step is held."""
+        state = self.state
+        seen = None if found.weight is None else Step(found.weight, found.mirrored)
+        state.halt = wording.route_changed(state.canary, seen, state.step)
+        self.say(state.halt, warning=True)
+        await self._route(state.weight, mirrored=state.mirrored)
 
     async def _hold(self, check: Check) -> None:
         sentence = wording.halted(self.state.canary, self.state.names, check)

@@ -40,6 +40,11 @@ def next_step(plan: Plan, step: Step) -> Step | None:
     return Step(mirrored=plan.mirror, iteration=step.iteration + 1)
 
 
+def is_edited_away(plan: Plan, step: Step) -> bool:
+    """Whether the plan is of another strategy by now than the one under which the step was taken."""
+    return step.begun and (plan.strategy is Strategy.CANARY) == (step.iteration > 0)
+
+
 def _next_weight(plan: Plan, step: Step) -> Step | None:
     if plan.mirror and not step.begun:
         return Step(mirrored=True)

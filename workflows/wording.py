@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from workflows.observation import CanaryRef, Gate, Names, Phase
 from workflows.verdict import Check, NoData, Objected, Question, Unreadable, Value, judge, measured
+from workflows.weights import Step
 
 # -- bootstrap and rest ---------------------------------------------------------------------------------------------
 
@@ -231,6 +232,16 @@ def halted(canary: CanaryRef, names: Names, check: Check) -> str:
             return f"Halt {canary} advancement {_subject(check)} {_comparison(check, value)}"
         case _:
             return ""
+
+
+def route_changed(canary: CanaryRef, found: Step | None, wanted: Step) -> str:
+    """Somebody else wrote the route, or deleted it (None), in the middle of the analysis (Serinus only)."""
+    seen = _share(found) if found else "it does not lead to both sides"
+    return f"Halt {canary} advancement the route was changed by somebody else: {seen}; back to {_share(wanted)}"
+
+
+def _share(step: Step) -> str:
+    return f"canary weight {step.weight}{' and copies' if step.mirrored else ''}"
 
 
 def outcome(check: Check) -> str:

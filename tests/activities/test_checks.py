@@ -15,7 +15,7 @@ from k8s.resources import CANARIES, DEPLOYMENTS, HTTP_ROUTES_V1
 from tests.activities.conftest import Outside
 from tests.api_server import ApiServer
 from tests.objects import a_canary, a_deployment, a_service, an_analysis
-from workflows.effects import Examination, Findings, Role
+from workflows.effects import Division, Examination, Findings, Role
 from workflows.observation import CanaryRef, Revision
 from workflows.verdict import Answer, Check, NoData, Objected, Passed, Question, Unreadable, Value
 
@@ -197,6 +197,34 @@ async def test_route_not_accepted(api: ApiServer, bench: Bench) -> None:
     answer = (await examined(api, bench)).checks[0].answer
     assert isinstance(answer, Unreadable)
     assert answer.detail.startswith("HTTPRoute podinfo.test parent podinfo is not ready (status: False")
+
+
+def a_route(**weights: int) -> Json:
+    """An HTTPRoute that leads to these Services of podinfo."""
+    refs = [{"name": f"podinfo-{side}", "weight": weight} for side, weight in weights.items()]
+    return {"spec": {"rules": [{"backendRefs": refs}]}}
+
+
+@pytest.mark.parametrize(
+    ("route", "division"),
+    [
+        (a_route(primary=70, canary=30), Division(weight=30)),
+        (a_route(primary=100), Division()),
+        (None, Division()),
+    ],
+    ids=["divided", "led elsewhere", "deleted"],
+)
+async def test_division(api: ApiServer, bench: Bench, route: Json | None, division: Division) -> None:
+    """As the route in the cluster says, whoever wrote it."""
+    if route:
+        await api.put(HTTP_ROUTES_V1.path("test", "podinfo"), route)
+    assert (await examined(api, bench)).division == division
+
+
+async def test_nothing_divides(api: ApiServer, bench: Bench) -> None:
+    """Without a router there is nothing that anybody could have changed."""
+    unrouted = replace(bench, defaults=replace(bench.defaults, mesh_provider="kubernetes"))
+    assert (await examined(api, unrouted)).division is None
 
 
 @pytest.mark.parametrize(

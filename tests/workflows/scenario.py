@@ -21,6 +21,7 @@ from workflows.effects import (
     Activity,
     Alert,
     Alerts,
+    Division,
     Examination,
     Findings,
     Happening,
@@ -84,6 +85,8 @@ class World:
         self.stuck: dict[Role, str] = {}
         """What the cluster gave up on, and why."""
         self.weight, self.mirrored = 0, False
+        self.edited: Division | None = None
+        """What somebody else made of the route."""
         self.weights: list[int] = []
         self.mirroring: list[bool] = []
         """Whether requests were copied, at each change of the route."""
@@ -253,9 +256,10 @@ class World:
         assert self.taken_up in (None, order.revision), "examined a revision that was not taken up"
         checks = self.checks.pop(0) if self.checks else [a_check(100)]
         self.analysed.add(order.revision.template)
-        self.may_advance = all(is_healthy(check) for check in checks)
+        self.may_advance = self.edited is None and all(is_healthy(check) for check in checks)
         self.passed_last_step = self.may_advance and self._is_last_step()
-        return Findings(checks=tuple(checks), plan=self.plan)
+        division = self.edited or Division(weight=self.weight, mirrored=self.mirrored)
+        return Findings(checks=tuple(checks), plan=self.plan, division=division)
 
     @activity.defn(name=Activity.ROUTE)
     async def route(self, order: Route) -> None:
@@ -273,7 +277,7 @@ class World:
         assert order.report.phase is not Phase.FINALISING or self.primary_seen_ready, "finished on an unready primary"
         self.may_advance = False
         assert order.weight >= self.weight or self.primary_available
-        self.weight, self.mirrored = order.weight, order.mirrored
+        self.weight, self.mirrored, self.edited = order.weight, order.mirrored, None
         self.weights.append(order.weight)
         self.mirroring.append(order.mirrored)
         await self._take(order.report)

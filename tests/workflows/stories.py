@@ -6,7 +6,7 @@ from tests.builders import NEWER, a_check, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
-from workflows.effects import HookAnswer, Role
+from workflows.effects import Division, HookAnswer, Role
 from workflows.observation import Gate, Phase, Receiver, Severity, Strategy
 from workflows.steering import Command
 from workflows.verdict import NoData, Unreadable
@@ -233,6 +233,17 @@ async def told(start: Start) -> Rollout:
     return await start(world)
 
 
+async def route_changed(start: Start) -> Rollout:
+    """Somebody deletes the route in the middle; it is made again, and the release is promoted."""
+    world = a_quick_world()
+
+    async def delete() -> None:
+        world.edited = Division()
+
+    world.on["examine"] = delete
+    return await start(world)
+
+
 STORIES: tuple[Story, ...] = (
     promotion,
     rollback,
@@ -250,4 +261,5 @@ STORIES: tuple[Story, ...] = (
     gates,
     rollback_hook,
     told,
+    route_changed,
 )

@@ -37,7 +37,7 @@ from workflows.decide import (
     decide,
     is_foreign,
 )
-from workflows.effects import HookAnswer, Role
+from workflows.effects import Division, HookAnswer, Role
 from workflows.observation import AT_REST, PROMOTED, Gate, Observation, Phase, Revision, Status, Strategy
 from workflows.state import Request
 from workflows.verdict import Answer, NoData, Objected, Passed, Unreadable
@@ -173,6 +173,11 @@ async def strand_canary(world: World, _: Rollout) -> None:
     world.stuck[Role.CANARY] = "exceeded its progress deadline"
 
 
+async def edit_route(world: World, _: Rollout) -> None:
+    """Somebody deletes it."""
+    world.edited = Division()
+
+
 async def let_loose(world: World, rollout: Rollout) -> None:
     """Nothing holds the rollout back any more."""
     world.stuck = {}
@@ -194,6 +199,7 @@ HAPPENINGS: dict[str, Callable[[World, Rollout], Awaitable[None]]] = {
     "suspend": suspend,
     "primary stuck": strand,
     "canary stuck": strand_canary,
+    "route deleted": edit_route,
     "let loose": let_loose,
 }
 ANSWERS = st.sampled_from([100.0, 100.0, 69.0, NoData(), Unreadable(detail="refused"), Passed(), Objected(detail="no")])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.builders import a_plan
 from workflows.observation import Plan, Strategy
-from workflows.weights import FULL, Step, descent, ladder, next_step
+from workflows.weights import FULL, Step, descent, is_edited_away, ladder, next_step
 
 AB = a_plan(strategy=Strategy.AB_TESTING, iterations=2, weights=())
 GREEN = a_plan(strategy=Strategy.BLUE_GREEN, iterations=2, weights=())
@@ -36,6 +36,22 @@ COPIED_FIRST = a_plan(mirror=True)
 def test_next_step(plan: Plan, step: Step, after: Step | None) -> None:
     """One at a time."""
     assert next_step(plan, step) == after
+
+
+@pytest.mark.parametrize(
+    ("plan", "step", "edited_away"),
+    [
+        pytest.param(a_plan(), Step(), False, id="nothing taken"),
+        pytest.param(a_plan(), Step(weight=10), False, id="a weight"),
+        pytest.param(COPIED_FIRST, Step(mirrored=True), False, id="copies"),
+        pytest.param(AB, Step(weight=100, iteration=1), False, id="an iteration"),
+        pytest.param(AB, Step(weight=10), True, id="weights to iterations"),
+        pytest.param(a_plan(), Step(weight=100, iteration=1), True, id="iterations to weights"),
+    ],
+)
+def test_a_step_of_another_strategy(plan: Plan, step: Step, *, edited_away: bool) -> None:
+    """Its weight means something else there, and must not be set again."""
+    assert is_edited_away(plan, step) is edited_away
 
 
 PLANS = st.builds(
