@@ -4,12 +4,16 @@ A new router needs one line in `CASES`. What a router does not do it must refuse
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 from k8s.apply import find
 from k8s.client import Cluster, Json
+from k8s.errors import NotFound
 from k8s.models.canary import Canary
 from k8s.models.loading import load_canary
 from k8s.resources import (
@@ -33,7 +37,14 @@ from tests.objects import a_canary, a_knative_service, a_service, an_analysis, a
 
 GATEWAY: Json = {"gatewayRefs": [{"name": "public"}]}
 NAME = "podinfo"
+OTHERS: Json = {
+    "labels": {"argocd.argoproj.io/instance": "birds"},
+    "annotations": {"argocd.argoproj.io/tracking-id": "birds:podinfo", "example.com/owner": "ann"},
+}
+"""Metadata that other tools put on any object."""
 MESH: Json = {"gatewayRefs": [{"group": "core", "kind": "Service", "name": NAME, "port": 9898}]}
+
+Undefining = Callable[[Resource], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,19 @@ class Case:
     """False: it writes into somebody else's objects, which it neither makes nor takes away."""
     needs: dict[str, Json] = field(default_factory=dict)
     """Objects of others that must be there before, by path; `{namespace}` in the path is replaced."""
+    entry: tuple[str, Json] | None = None
+    """A list in `spec` of its objects that others may add to, and something that leads to neither side."""
+    is_built_in: bool = False
+    """Kubernetes itself defines the objects, so their definition is never missing."""
     in_playground: bool = True
     """False: the real API server of the tests has no definition of its objects."""
 
 
+STATIC_RULE: Json = {
+    "matches": [{"path": {"type": "PathPrefix", "value": "/static"}}],
+    "backendRefs": [{"group": "", "kind": "Service", "name": "cdn", "port": 80, "weight": 1}],
+}
+HTTP_RULES = ("rules", STATIC_RULE)
 CASES = {
     "apisix": Case(
         (APISIX_ROUTES,),
@@ -69,27 +89,40 @@ CASES = {
         needs={APISIX_ROUTES.path("{namespace}", NAME): an_apisix_route()},
         in_playground=False,
     ),
-    "contour": Case((HTTP_PROXIES,)),
-    "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY),
-    "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY),
+    "contour": Case(
+        (HTTP_PROXIES,),
+        entry=("routes", {"conditions": [{"prefix": "/static"}], "services": [{"name": "cdn", "port": 80}]}),
+    ),
+    "gatewayapi:v1": Case((HTTP_ROUTES_V1,), service=GATEWAY, entry=HTTP_RULES),
+    "gatewayapi:v1beta1": Case((HTTP_ROUTES_V1BETA1,), service=GATEWAY, entry=HTTP_RULES),
     "knative": Case(
         (KNATIVE_SERVICES,),
         spec={"targetRef": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "name": NAME}},
         edit={},
+        entry=("traffic", {"latestRevision": True, "percent": 0, "tag": "preview"}),
         owns=False,
         needs={KNATIVE_SERVICES.path("{namespace}", NAME): a_knative_service(primary="podinfo-00000")},
     ),
-    "gloo": Case((ROUTE_TABLES,), in_playground=False),
-    "istio": Case((VIRTUAL_SERVICES,), edit={"hosts": ["podinfo.test"]}),
+    "gloo": Case(
+        (ROUTE_TABLES,),
+        entry=("routes", {"matchers": [{"prefix": "/static"}], "redirectAction": {"hostRedirect": "cdn.test"}}),
+        in_playground=False,
+    ),
+    "istio": Case(
+        (VIRTUAL_SERVICES,),
+        edit={"hosts": ["podinfo.test"]},
+        entry=("http", {"match": [{"uri": {"prefix": "/static"}}], "route": [{"destination": {"host": "cdn"}}]}),
+    ),
     "kubernetes": Case(divides=False),
     "kuma": Case((TRAFFIC_ROUTES,), in_playground=False),
-    "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH),
+    "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH, entry=HTTP_RULES),
     **{
         provider: Case(
             (INGRESSES,),
             name=f"{NAME}-canary",
             spec={"ingressRef": {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "name": NAME}},
             edit={},
+            is_built_in=True,
             needs={INGRESSES.path("{namespace}", NAME): an_ingress()},
         )
         for provider in ("nginx", "skipper")
@@ -112,6 +145,8 @@ class Rig:
     router: Router
     case: Case
     raw: Json
+    undefining: Undefining = lambda _: nullcontext()
+    """While it is entered the cluster does not know that kind, where the fixture can bring that about."""
 
     @property
     def canary(self) -> Canary:
@@ -152,6 +187,31 @@ class Rig:
         found = [await find(self.cluster, resource, namespace, self.case.name) for resource in self.case.objects]
         return [substance(obj) if obj else None for obj in found]
 
+    async def edit_as_others(self) -> None:
+        """What a GitOps tool and a colleague write into each object of the router."""
+        for path in self.paths():
+            there = await self.cluster.get(path)
+            patch: Json = {"metadata": deepcopy(OTHERS)}
+            if self.case.entry and self.case.entry[1] not in self._list_of(there):
+                patch["spec"] = {self.case.entry[0]: [*self._list_of(there), self.case.entry[1]]}
+            await self.cluster.merge(path, patch)
+
+    async def keeps_edits_of_others(self) -> bool:
+        """Whether all of that is there."""
+        there = [await self.cluster.get(path) for path in self.paths()]
+        return all(
+            all(values.items() <= obj["metadata"][key].items() for key, values in OTHERS.items())
+            and (self.case.entry is None or self.case.entry[1] in self._list_of(obj))
+            for obj in there
+        )
+
+    def paths(self) -> list[str]:
+        """Of the router's objects."""
+        return [resource.path(self.canary.namespace, self.case.name) for resource in self.case.objects]
+
+    def _list_of(self, obj: Json) -> list[Json]:
+        return list(obj["spec"].get(self.case.entry[0]) or []) if self.case.entry else []
+
     async def shows_more_than(self, other: "Rig", split: Split) -> bool:
         """Whether the objects of this Canary differ from those of the other: what is asked is not left out."""
         await other.set(split)
@@ -166,12 +226,33 @@ class Rig:
         return bool(problem)
 
 
-def a_rig(cluster: Cluster, router: Router, provider: str, namespace: str) -> Rig:
+class Raced(Cluster):
+    """A client that somebody else overtakes: between its first look at an object and its first change of one."""
+
+    def __init__(self, cluster: Cluster, edit: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(cluster._api)
+        self._edit, self.overtaken = edit, False
+
+    async def merge(self, path: str, body: Json) -> Json:
+        """Too late, the first time."""
+        if not self.overtaken:
+            self.overtaken = True
+            await self._edit()
+        return await super().merge(path, body)
+
+
+def a_rig(
+    cluster: Cluster,
+    router: Router,
+    provider: str,
+    namespace: str,
+    undefining: Undefining = Rig.undefining,
+) -> Rig:
     """The guide's Canary, as this router needs it."""
     case = CASES[provider]
     raw = a_canary(provider=provider, service=a_service(**case.service), analysis=an_analysis(), **case.spec)
     raw["metadata"]["namespace"] = namespace
-    return Rig(cluster, router, case, raw)
+    return Rig(cluster, router, case, raw, undefining)
 
 
 def substance(obj: Json) -> Json:
@@ -226,6 +307,41 @@ async def what_vanished_is_made_again(rig: Rig) -> None:
         await rig.cluster.delete(resource.path(rig.canary.namespace, rig.case.name))
     assert await rig.get() is None
     await rig.set(Split(35))
+
+
+async def edits_of_others_stay(rig: Rig) -> None:
+    """Labels, annotations, and entries that lead to neither side: through steps and edits of the Canary."""
+    await rig.initialize()
+    await rig.edit_as_others()
+    for weight in (30, 100, 0):
+        await rig.set(Split(weight))
+    await rig.edited(service=rig.case.edit).initialize()
+    assert await rig.keeps_edits_of_others()
+
+
+async def who_is_overtaken_starts_over(rig: Rig) -> None:
+    """A write between the router's look and its own write: both are there in the end."""
+    if not rig.case.objects:
+        return
+    await rig.initialize()
+    raced = Raced(rig.cluster, rig.edit_as_others)
+    await replace(rig, cluster=raced).set(Split(25))
+    assert raced.overtaken
+    assert await rig.keeps_edits_of_others()
+
+
+async def a_missing_definition_is_named(rig: Rig) -> None:
+    """Nothing is routed until it is installed, and then it works; a Canary may go meanwhile."""
+    if rig.case.is_built_in:
+        return
+    for resource in rig.case.objects:
+        async with rig.undefining(resource):
+            with pytest.raises(NotFound, match=rf"no {resource.plural}\.{resource.group} in version .*; install"):
+                await rig.initialize()
+            assert await rig.get() is None
+            await rig.router.finalize(rig.cluster, rig.canary, rig.raw)
+    await rig.initialize()
+    assert await rig.get() == rig.expected(Split(0))
 
 
 async def mirroring_is_kept_or_refused(rig: Rig) -> None:
@@ -301,6 +417,9 @@ CONTRACT: tuple[Claim, ...] = (
     weights_are_set_and_read,
     an_edit_moves_no_traffic,
     what_vanished_is_made_again,
+    edits_of_others_stay,
+    who_is_overtaken_starts_over,
+    a_missing_definition_is_named,
     mirroring_is_kept_or_refused,
     an_ab_test_is_kept_or_refused,
     an_ab_test_that_is_edited_away_ends,

@@ -74,19 +74,17 @@ class GlooRouter(SingleObjectRouter):
         return self._divided(there, canary, self._kept(there, canary))
 
     def _divided(self, there: Json, canary: Canary, split: Split) -> Json | None:
-        routes = _routes(canary, split)
-        return None if there["spec"].get("routes") == routes else {"spec": {"routes": routes}}
+        present = there["spec"].get("routes") or []
+        routes = _replaced(present, _routes(canary, split), canary)
+        return None if present == routes else {"spec": {"routes": routes}}
 
     def _is_ab_test(self, there: Json, canary: Canary) -> bool:
-        return any(route.get("matchers") for route in there["spec"].get("routes") or [])
+        return any(route.get("matchers") for route in _ours(there["spec"].get("routes") or [], canary))
 
     def _split(self, there: Json, canary: Canary) -> Split | None:
-        """From the first route, by which side an Upstream is of; its port may be that of an older spec."""
-        routes = there["spec"].get("routes") or [{}]
-        destinations = ((routes[0].get("routeAction") or {}).get("multi") or {}).get("destinations") or []
-        weights = {_side(each): each.get("weight") or 0 for each in destinations}
-        upstreams = f"{canary.namespace}-{canary.apex_name}"
-        return split_of(weights, f"{upstreams}-primaryupstream", f"{upstreams}-canaryupstream")
+        """From the first of our routes, by which side an Upstream is of; its port may be that of an older spec."""
+        ours = _ours(there["spec"].get("routes") or [], canary)
+        return split_of(_weights(ours[0]), *_sides(canary)) if ours else None
 
 
 def _statuses(status: Json) -> list[Json]:
@@ -149,6 +147,29 @@ def _route(canary: Canary, split: Split) -> Json:
         for side, weight in sides
     ]
     return {"inheritablePathMatchers": True, "routeAction": {"multi": {"destinations": destinations}}}
+
+
+def _replaced(present: list[Json], wanted: list[Json], canary: Canary) -> list[Json]:
+    """Ours where the first of them stood; routes that lead to neither side are somebody else's, and stay in order."""
+    ours = _ours(present, canary)
+    start = present.index(ours[0]) if ours else 0
+    before, after = ([route for route in part if route not in ours] for part in (present[:start], present[start:]))
+    return [*before, *wanted, *after]
+
+
+def _ours(routes: list[Json], canary: Canary) -> list[Json]:
+    return [route for route in routes if _weights(route).keys() & set(_sides(canary))]
+
+
+def _sides(canary: Canary) -> tuple[str, str]:
+    """The names of both Upstreams, without their port."""
+    upstreams = f"{canary.namespace}-{canary.apex_name}"
+    return f"{upstreams}-primaryupstream", f"{upstreams}-canaryupstream"
+
+
+def _weights(route: Json) -> dict[str, int]:
+    destinations = ((route.get("routeAction") or {}).get("multi") or {}).get("destinations") or []
+    return {_side(each): each.get("weight") or 0 for each in destinations}
 
 
 def _side(destination: Json) -> str:

@@ -53,9 +53,9 @@ class Rig:
         """As at bootstrap."""
         await self.router.initialize(self.cluster, self.canary, self.raw)
 
-    async def set(self, weight: int, cluster: Cluster | None = None) -> None:
+    async def set(self, weight: int) -> None:
         """As at a step."""
-        await self.router.set(cluster or self.cluster, self.canary, self.raw, Split(weight))
+        await self.router.set(self.cluster, self.canary, self.raw, Split(weight))
 
     def with_spec(self, **spec: Json) -> "Rig":
         """The Canary with these parts of its spec replaced, and cookies in its status."""
@@ -76,21 +76,6 @@ def substance(route: Json) -> Json:
     """All but what the mesh writes beside us, the status, and the marks of its writing."""
     metadata = {k: v for k, v in route["metadata"].items() if k not in {"resourceVersion", "managedFields"}}
     return {"metadata": metadata, "spec": route["spec"]}
-
-
-class Interfered(Cluster):
-    """A cluster in which somebody else edits the object just before our first patch of it arrives."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        super().__init__(cluster._api)
-        self.conflicts = 1
-
-    async def merge(self, path: str, body: Json) -> Json:
-        """Let the other one go first, once."""
-        if self.conflicts:
-            self.conflicts -= 1
-            await super().merge(path, {"metadata": {"annotations": NOTE}})
-        return await super().merge(path, body)
 
 
 @pytest.fixture(scope="module")
@@ -182,16 +167,6 @@ async def test_the_definition_knows_all_that_is_written(rig: Rig, analysis: str)
         before = await rig.route()
         await rig.initialize()
         assert (await rig.route())["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
-
-
-async def test_a_concurrent_edit_survives(rig: Rig) -> None:
-    """Somebody was faster: the write is refused by the server, and done again on what they wrote."""
-    await rig.initialize()
-    interfered = Interfered(rig.cluster)
-    await rig.set(25, interfered)
-    route = await rig.route()
-    assert (interfered.conflicts, route["metadata"]["annotations"].items() >= NOTE.items()) == (0, True)
-    assert await rig.get() == Split(25)
 
 
 async def test_what_others_wrote_survives(rig: Rig) -> None:

@@ -1,13 +1,17 @@
 """Every router of the registry keeps the contract on a real API server, with the real definitions."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from k8s.apply import amend
 from k8s.client import Cluster, Json
-from k8s.resources import CANARIES, SERVICES
+from k8s.errors import NotFound, Unavailable
+from k8s.resources import CANARIES, SERVICES, Resource
 from k8s.routers.base import Split, UnfitRoute
 from k8s.routers.registry import router_for
 from playground.stage import Stage
@@ -16,6 +20,8 @@ from tests.router_contract import CASES, CONTRACT, Claim, Rig, a_rig
 
 pytestmark = pytest.mark.integration
 NAMESPACE = "routers"
+DEFINITIONS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions")
+SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,8 @@ async def rig(scene: Scene, stage: Stage, request: pytest.FixtureRequest) -> Asy
     async with AsyncExitStack() as stack:
         connecting = Cluster.connect(stage.world.kubeconfig, user_agent=USER_AGENT)
         cluster = await stack.enter_async_context(connecting)
-        rig = a_rig(cluster, router_for(request.param), request.param, scene.namespace)
+        undefining = partial(undefined, cluster)
+        rig = a_rig(cluster, router_for(request.param), request.param, scene.namespace, undefining)
         for path, obj in rig.case.needs.items():
             collection, _, name = path.format(namespace=scene.namespace).rpartition("/")
             await cluster.create(collection, {**obj, "metadata": {**obj["metadata"], "namespace": scene.namespace}})
@@ -45,6 +52,41 @@ async def rig(scene: Scene, stage: Stage, request: pytest.FixtureRequest) -> Asy
         rig = replace(rig, raw=raw)
         stack.push_async_callback(rig.router.finalize, cluster, rig.canary, raw)
         yield rig
+
+
+@asynccontextmanager
+async def undefined(cluster: Cluster, resource: Resource) -> AsyncIterator[None]:
+    """The API server does not serve the kind, and keeps its objects."""
+    await serve(cluster, resource, served=False)
+    try:
+        yield
+    finally:
+        await serve(cluster, resource, served=True)
+
+
+async def serve(cluster: Cluster, resource: Resource, *, served: bool) -> None:
+    """Serve that version of the kind, or no more; returns when it is so."""
+    wanted = resource.api_version.rpartition("/")[2]
+
+    def change(definition: Json) -> Json:
+        versions = definition["spec"]["versions"]
+        return {
+            "spec": {"versions": [each | ({"served": served} if each["name"] == wanted else {}) for each in versions]}
+        }
+
+    await amend(cluster, DEFINITIONS.path(name=f"{resource.plural}.{resource.group}"), change)
+    async with asyncio.timeout(SECONDS):
+        while await is_served(cluster, resource) is not served:  # noqa: ASYNC110 - a handler that goes tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def is_served(cluster: Cluster, resource: Resource) -> bool:
+    """Whether the API server knows the kind."""
+    try:
+        await cluster.get(resource.path())
+    except (NotFound, Unavailable):
+        return False
+    return True
 
 
 @pytest.mark.parametrize("claim", CONTRACT, ids=lambda claim: claim.__name__)

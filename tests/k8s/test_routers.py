@@ -1,49 +1,47 @@
 """Every router of the registry keeps the contract, on the small API server."""
 
-import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiohttp import web
 
 from k8s.client import Cluster
-from k8s.errors import NotFound
-from k8s.resources import INGRESSES
+from k8s.resources import Resource
 from k8s.routers.base import UnfitRoute
 from k8s.routers.registry import ROUTERS, router_for
 from tests.api_server import ApiServer
 from tests.objects import NAMESPACE
-from tests.router_contract import CASES, CONTRACT, Claim, Rig, a_rig, it_is_made_once
+from tests.router_contract import CASES, CONTRACT, Claim, Rig, a_rig
 
 
 @pytest.fixture(params=list(ROUTERS))
 async def rig(api: ApiServer, cluster: Cluster, request: pytest.FixtureRequest) -> Rig:
     """The router of each provider, before it made anything."""
-    rig = a_rig(cluster, router_for(request.param), request.param, NAMESPACE)
+    rig = a_rig(cluster, router_for(request.param), request.param, NAMESPACE, partial(undefined, api))
     for path, obj in rig.case.needs.items():
         await api.put(path.format(namespace=NAMESPACE), obj)
     return rig
+
+
+@asynccontextmanager
+async def undefined(api: ApiServer, resource: Resource) -> AsyncIterator[None]:
+    """The API server does not serve the kind."""
+
+    async def unknown(request: web.Request) -> web.Response | None:
+        is_asked = request.path.startswith(f"{resource.root}/") and f"/{resource.plural}" in request.path
+        return web.Response(status=404, text="404 page not found\n") if is_asked else None
+
+    api.intercepts.append(unknown)
+    yield
+    api.intercepts.remove(unknown)
 
 
 @pytest.mark.parametrize("claim", CONTRACT, ids=lambda claim: claim.__name__)
 async def test_contract(rig: Rig, claim: Claim) -> None:
     """Each claim of `tests.router_contract` holds for each router."""
     await claim(rig)
-
-
-async def test_a_kind_that_nobody_installed(api: ApiServer, rig: Rig) -> None:
-    """What to install is named, and once it is there the router goes on."""
-    kinds = [kind for kind in rig.case.objects if kind != INGRESSES]
-
-    async def absent(request: web.Request) -> web.Response | None:
-        is_missing = any(request.path.startswith(f"{kind.root}/") and kind.plural in request.path for kind in kinds)
-        return web.Response(status=404, text="404 page not found\n") if is_missing else None
-
-    api.intercepts.append(absent)
-    for kind in kinds:
-        with pytest.raises(NotFound, match=rf"no {kind.plural}\.{re.escape(kind.group)} in version \w+; install"):
-            await rig.initialize()
-    api.intercepts.clear()
-    await it_is_made_once(rig)
 
 
 def test_every_router_has_a_case() -> None:
