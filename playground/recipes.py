@@ -186,5 +186,12 @@ RECIPES = {
                 ),
             ),
         ),
+        Recipe(
+            name="smi",
+            what="Open Service Mesh's 1.2.4 definition of the TrafficSplit",
+            copies=(
+                Copy("github.com/openservicemesh/osm", ("cmd/osm-bootstrap/crds/smi_traffic_split.yaml",), DEFINITIONS),
+            ),
+        ),
     )
 }

@@ -129,7 +129,9 @@ CASES = {
     },
     **{
         f"smi:{resource.api_version.rpartition('/')[2]}": Case(
-            (resource,), edit={"hosts": ["podinfo.test"]}, in_playground=False
+            (resource,),
+            edit={"hosts": ["podinfo.test"]},
+            in_playground=resource != TRAFFIC_SPLITS_V1ALPHA1,
         )
         for resource in (TRAFFIC_SPLITS_V1ALPHA1, TRAFFIC_SPLITS_V1ALPHA2, TRAFFIC_SPLITS_V1ALPHA3)
     },

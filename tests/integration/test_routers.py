@@ -11,7 +11,7 @@ import pytest
 from k8s.apply import amend
 from k8s.client import Cluster, Json
 from k8s.errors import NotFound, Unavailable
-from k8s.resources import CANARIES, SERVICES, Resource
+from k8s.resources import CANARIES, SERVICES, TRAFFIC_SPLITS_V1ALPHA3, Resource
 from k8s.routers.base import Split, UnfitRoute
 from k8s.routers.registry import router_for
 from playground.stage import Stage
@@ -31,6 +31,7 @@ async def scene(stage: Stage) -> AsyncIterator[Scene]:
     async with a_scene(stage, NAMESPACE) as scene:
         service = SERVICES.header(scene.namespace, "podinfo") | {"spec": {"ports": [{"port": 9898}]}}
         await scene.cluster.create(SERVICES.path(scene.namespace), service)
+        await serve(scene.cluster, TRAFFIC_SPLITS_V1ALPHA3, served=True)  # defined, and by Open Service Mesh not served
         yield scene
 
 
