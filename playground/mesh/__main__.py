@@ -17,7 +17,15 @@ from starlette.types import ASGIApp
 from k8s.client import Cluster
 from k8s.errors import ClusterError
 from k8s.informers import Informer
-from k8s.resources import HTTP_ROUTES_V1, PODS, SERVICES, TRAFFIC_SPLITS_V1ALPHA1
+from k8s.resources import (
+    HTTP_ROUTES_V1,
+    INGRESSES,
+    PODS,
+    SERVICES,
+    TRAFFIC_SPLITS_V1ALPHA1,
+    TRAFFIC_SPLITS_V1ALPHA2,
+    TRAFFIC_SPLITS_V1ALPHA3,
+)
 from playground.mesh.acceptance import Acceptance
 from playground.mesh.admin import admin
 from playground.mesh.directory import Directory
@@ -33,6 +41,7 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 5.0
 LOAD_TESTER = "loadtester"
 USER_AGENT = "serinus-mesh"
+SPLITS = (TRAFFIC_SPLITS_V1ALPHA1, TRAFFIC_SPLITS_V1ALPHA2, TRAFFIC_SPLITS_V1ALPHA3)
 
 
 def main(
@@ -63,10 +72,10 @@ async def run(port: int, metrics_port: int, kubeconfig: Path | None, loadtester:
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(Cluster.connect(kubeconfig, user_agent=USER_AGENT))
-        watches = services, pods, routes, splits = [
-            Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, TRAFFIC_SPLITS_V1ALPHA1)
+        watches = services, pods, routes, ingresses, *splits = [
+            Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, INGRESSES, *SPLITS)
         ]
-        directory, telemetry = Directory(services, pods, routes, splits), Telemetry()
+        directory, telemetry = Directory(services, pods, routes, splits, ingresses), Telemetry()
         client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         mesh = Mesh(directory, telemetry, Applications(Forwarder(client, loadtester) if loadtester else ABSENT))
         stack.push_async_callback(mesh.aclose)

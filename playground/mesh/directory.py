@@ -3,13 +3,14 @@
 Reads caches that informers keep (or any other `Collection`), never the API server.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from k8s.client import Json
 from k8s.informers import DELETED, key_of
 from playground.mesh.backend import Backend
+from playground.mesh.ingress import Path
 from playground.mesh.pods import Pod
 from playground.mesh.routing import is_attached
 
@@ -53,10 +54,20 @@ class NoEndpoint:
 
 
 class Directory:
-    """Looks up hosts, routes and pods. Create it before the collections fill, or after: it reads what is there."""
+    """Looks up hosts, routes and pods. Create it before the collections fill, or after: it reads what is there.
 
-    def __init__(self, services: Collection, pods: Collection, routes: Collection, splits: Collection) -> None:
-        self._services, self._routes, self._splits = services, routes, splits
+    `splits` are TrafficSplits by version, of which the cluster may serve any.
+    """
+
+    def __init__(
+        self,
+        services: Collection,
+        pods: Collection,
+        routes: Collection,
+        splits: Sequence[Collection],
+        ingresses: Collection,
+    ) -> None:
+        self._services, self._routes, self._splits, self._ingresses = services, routes, splits, ingresses
         self._pods: dict[tuple[str, str], Pod] = {}
         self._ready: dict[tuple[str, str], list[Pod]] = {}
         for pod in pods.list():
@@ -95,8 +106,19 @@ class Directory:
 
     def split_on(self, service: Backend) -> Json | None:
         """The TrafficSplit of the Service."""
-        splits = self._splits.list(service.namespace)
+        splits = (split for version in self._splits for split in version.list(service.namespace))
         return next((split for split in splits if split["spec"]["service"] == service.service), None)
+
+    def ingresses(self) -> list[Json]:
+        """Every Ingress."""
+        return self._ingresses.list()
+
+    def behind(self, path: Path) -> Backend:
+        """The Service behind a path of an Ingress; its port may be named there. 0: it has no such port."""
+        namespace, name, port = path.ingress["metadata"]["namespace"], path.service["name"], path.service["port"]
+        service = self._services.get(namespace, name) or {"spec": {}}
+        named = {each.get("name"): each["port"] for each in service["spec"].get("ports") or []}
+        return Backend(namespace, name, int(port.get("number") or named.get(port.get("name"), 0)))
 
     def endpoints(self, backend: Backend) -> list[Endpoint] | NoEndpoint:
         """The backend's port on each of its ready pods: never an empty list."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -14,6 +15,7 @@ from playground.mesh.backend import Backend
 from playground.mesh.cors import is_preflight
 from playground.mesh.directory import Directory, NoEndpoint, UnknownHost
 from playground.mesh.filters import HeaderChange, Rewritten
+from playground.mesh.ingress import admitted
 from playground.mesh.matching import Request
 from playground.mesh.pods import Pod
 from playground.mesh.routing import Routed, Unroutable, routed_by_routes, routed_by_split
@@ -23,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 RawHeaders = list[tuple[bytes, bytes]]
 ERROR_HEADER = "l5d-proxy-error"
+HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,10 @@ class Mesh:
             why = f"{scope['method']} {scope['path']}: not an http:// URL; the pocket mesh speaks plain HTTP only"
             await _refuse(501, why)(scope, receive, send)
             return
-        service = self._directory.resolve(destination.host, destination.port)
+        service, inner = self._directory.resolve(destination.host, destination.port), inner_scope(scope, destination)
         if isinstance(service, UnknownHost):
-            why = f"{service.why}; name hosts outside the cluster in NO_PROXY"
-            await _refuse(502, why)(scope, receive, send)
+            await self._admit(service, destination, inner, receive, send)
             return
-        inner = inner_scope(scope, destination)
         match self._route(service, inner):
             case Unroutable(status, why):
                 self._telemetry.outbound(service, status)
@@ -80,6 +81,24 @@ class Mesh:
         if split := self._directory.split_on(service):
             return routed_by_split(split, service, random.random)
         return Routed(service)
+
+    async def _admit(
+        self, unknown: UnknownHost, destination: Destination, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A host that is no Service's may be an Ingress'."""
+        ingresses = self._directory.ingresses() if destination.port == HTTP_PORT else []
+        found = admitted(ingresses, destination.host, matchable(scope), random.random)
+        if found is None:
+            why = f"{unknown.why}; name hosts outside the cluster in NO_PROXY"
+            await _refuse(502, why)(scope, receive, send)
+            return
+        backend, answer, began = self._directory.behind(found.chosen), _Answer(send), time.perf_counter()
+        try:
+            await self._deliver(backend, scope, receive, answer)
+        finally:
+            if answer.status:
+                seconds = time.perf_counter() - began
+                self._telemetry.ingress.answered(found, backend, scope["method"], answer.status, seconds)
 
     async def _carry(self, routed: Routed, scope: Scope, receive: Receive, send: Send) -> None:
         request, changes = matchable(scope), list(routed.response_headers)
@@ -157,7 +176,7 @@ def destination_of(scope: Scope) -> Destination | None:
         raw = b"http://" + host + raw
     try:
         url = urlsplit(raw.decode("latin-1"))
-        port = url.port or 80
+        port = url.port or HTTP_PORT
     except ValueError:
         return None
     if url.scheme != "http" or not url.hostname:

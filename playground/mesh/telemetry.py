@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from playground.mesh.backend import Backend
+from playground.mesh.ingress_telemetry import IngressTelemetry
 from playground.mesh.pods import HASH_LABEL, Pod
 
 BOUNDS_MS = tuple(step * power for power in (1, 10, 100, 1000, 10_000) for step in (1, 2, 3, 4, 5))
@@ -96,12 +97,13 @@ class Exchange:
 
 
 class Telemetry:
-    """The proxies of all pods, and of their clients."""
+    """The proxies of all pods, and of their clients; and the ingress controller, whose clients have none."""
 
     def __init__(self) -> None:
         self._meters: dict[tuple[str, str], Meter] = {}
         self._requested: Counter[Outbound] = Counter()
         self._outbound: Counter[tuple[Outbound, int]] = Counter()
+        self.ingress = IngressTelemetry()
 
     def inbound(self, pod: Pod, port: int) -> Exchange:
         """An application's request reaches a pod; the client is taken for a meshed pod of the same namespace."""
@@ -125,7 +127,7 @@ class Telemetry:
         started = time.perf_counter()
         running = [pod for pod in pods if pod.running]
         self._forget_all_but(running)
-        text = "\n".join(self._lines(running)) + "\n"
+        text = "\n".join(self._lines(running)) + "\n" + self.ingress.scrape()
         self._count_admin(running, SCRAPE, (time.perf_counter() - started) * 1000 / max(1, len(running)))
         return text
 

@@ -10,6 +10,8 @@ from playground.mesh.directory import Directory
 
 NAMESPACE = "test"
 HASH = "5d8c9f7b6"
+HOST = "app.example.com"
+"""Of the guide's Ingress."""
 
 
 class Objects:
@@ -48,11 +50,13 @@ class Objects:
 
 
 class Cluster:
-    """Four collections and the directory over them."""
+    """The collections, and the directory over them."""
 
     def __init__(self) -> None:
         self.services, self.pods, self.routes, self.splits = Objects(), Objects(), Objects(), Objects()
-        self.directory = Directory(self.services, self.pods, self.routes, self.splits)
+        self.newer_splits, self.ingresses = Objects(), Objects()
+        splits = (self.splits, self.newer_splits)
+        self.directory = Directory(self.services, self.pods, self.routes, splits, self.ingresses)
 
     def podinfo(self, **changes: Any) -> None:
         """The guide's podinfo after its bootstrap: three Services, a pod of the canary and one of the primary."""
@@ -125,4 +129,23 @@ def a_route(*rules: Json, name: str = "podinfo", parent: Json | None = None, cre
     return {
         "metadata": {"namespace": NAMESPACE, "name": name, "creationTimestamp": created},
         "spec": {"parentRefs": [parent or ref], "rules": list(rules)},
+    }
+
+
+def an_ingress(
+    name: str = "podinfo",
+    *,
+    host: str = HOST,
+    path: str = "/",
+    service: str = "podinfo",
+    exact: bool = False,
+    annotations: dict[str, str] | None = None,
+) -> Json:
+    """Of class nginx, to one Service."""
+    backend = {"service": {"name": service, "port": {"number": 9898}}}
+    paths = [{"path": path, "pathType": "Exact" if exact else "Prefix", "backend": backend}]
+    rule = {"http": {"paths": paths}} | ({"host": host} if host else {})
+    return {
+        "metadata": {"name": name, "namespace": "test", "annotations": annotations or {}},
+        "spec": {"ingressClassName": "nginx", "rules": [rule]},
     }

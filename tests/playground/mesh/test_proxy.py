@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,12 +24,15 @@ from starlette.types import ASGIApp
 from playground.mesh.__main__ import Applications
 from playground.mesh.admin import admin
 from playground.mesh.forwarding import ABSENT, Forwarder
+from playground.mesh.ingress import PREFIX
 from playground.mesh.proxy import Mesh
 from playground.mesh.serving import PortTaken, serving
 from playground.mesh.telemetry import Telemetry
 from playground.ports import LOOPBACK, free_ports
-from tests.playground.mesh.objects import Cluster, a_pod, a_ref, a_route, a_rule, a_service
+from tests.playground.mesh.objects import Cluster, a_pod, a_ref, a_route, a_rule, a_service, an_ingress
 
+BY_HEADER = {PREFIX: "true", f"{PREFIX}-by-header": "X-Canary", f"{PREFIX}-by-header-value": "always"}
+UPSTREAM = "test-podinfo-canary-9898"
 APEX, CANARY = "http://podinfo.test:9898", "http://podinfo-canary.test:9898"
 
 
@@ -42,16 +46,19 @@ class Running:
     client: httpx.AsyncClient
     """Sends everything through the proxy."""
 
-    async def counted(self, name: str, **labels: str) -> Counter[tuple[str, str]]:
-        """Sums of a counter by Deployment (or the Service, outbound) and status."""
+    async def samples(self, name: str) -> list[Sample]:
+        """Of one series, as a scrape gives them."""
         async with httpx.AsyncClient(trust_env=False) as client:
             text = (await client.get(f"{self.metrics}/metrics")).raise_for_status().text
+        return [each for family in text_string_to_metric_families(text) for each in family.samples if each.name == name]
+
+    async def counted(self, name: str, **labels: str) -> Counter[tuple[str, str]]:
+        """Sums of a counter by Deployment (or the Service, outbound) and status."""
         sums: Counter[tuple[str, str]] = Counter()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    who = sample.labels.get("deployment") or sample.labels.get("dst_service", "")
-                    sums[who, sample.labels.get("status_code", "")] += int(sample.value)
+        for sample in await self.samples(name):
+            if labels.items() <= sample.labels.items():
+                who = sample.labels.get("deployment") or sample.labels.get("dst_service", "")
+                sums[who, sample.labels.get("status_code", "")] += int(sample.value)
         return sums
 
 
@@ -190,6 +197,48 @@ async def test_without_ready_pod_the_client_is_refused(mesh: Running) -> None:
     assert answer.text == "pocket mesh: Service podinfo-canary.test has no ready endpoint\n"
     assert await mesh.counted("response_total", direction="outbound") == {("podinfo-canary", "503"): 1}
     assert await mesh.counted("response_total", direction="inbound", srv_port="9898") == {}
+
+
+async def test_a_traffic_split_of_any_version_decides(mesh: Running) -> None:
+    """A cluster may serve only a newer one."""
+    spec = {"service": "podinfo", "backends": [{"service": "podinfo-canary", "weight": 100}]}
+    mesh.cluster.newer_splits.put({"metadata": {"namespace": "test", "name": "podinfo"}, "spec": spec})
+    assert await versions(mesh, 5) == {"6.0.1": 5}
+
+
+async def test_an_ingress_leads_in_and_its_canary_takes_its_share(mesh: Running) -> None:
+    """By the header as the guide's curl sends it; each answer is counted under the Ingress, as its controller does."""
+    shadow = an_ingress("podinfo-canary", service="podinfo-canary", annotations=BY_HEADER)
+    for ingress in (an_ingress(), shadow):
+        mesh.cluster.ingresses.put(ingress)
+    outsider = json.loads(await curl(mesh, "http://app.example.com"))
+    insider = json.loads(await curl(mesh, "-H", "X-Canary: always", "http://app.example.com/"))
+    await curl(mesh, "-H", "X-Canary: always", "http://app.example.com/status/500")
+    assert (outsider["version"], insider["version"]) == ("6.0.0", "6.0.1")
+    counted = {
+        (sample.labels["canary"], sample.labels["status"]): sample.value
+        for sample in await mesh.samples("nginx_ingress_controller_requests")
+        if (sample.labels["namespace"], sample.labels["ingress"]) == ("test", "podinfo")
+    }
+    assert counted == {("", "200"): 1, (UPSTREAM, "200"): 1, (UPSTREAM, "500"): 1}
+    slowest = [
+        sample.value
+        for sample in await mesh.samples("nginx_ingress_controller_response_duration_seconds_bucket")
+        if (sample.labels["canary"], sample.labels["le"]) == (UPSTREAM, "+Inf")
+    ]
+    assert slowest == [1, 1]
+
+
+async def test_an_ingress_may_name_the_port_of_its_service(mesh: Running) -> None:
+    """And one that the Service does not have answers as such."""
+    service = a_service("podinfo", selector={"app": "podinfo-primary"})
+    service["spec"]["ports"][0]["name"] = "http"
+    mesh.cluster.services.put(service)
+    for port, status in (("http", 200), ("grpc", 502)):
+        ingress = an_ingress()
+        ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"] = {"name": port}
+        mesh.cluster.ingresses.put(ingress)
+        assert (await mesh.client.get("http://app.example.com/")).status_code == status
 
 
 @pytest.mark.parametrize(
