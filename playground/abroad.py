@@ -22,12 +22,12 @@ from playground.components.temporal import Temporal
 from playground.kubectl import KubectlFailed, kubectl
 from playground.locks import exclusive
 from playground.mesh.serving import serving
+from playground.plots import GUIDE, Plot, manifest
 from playground.ports import LOOPBACK, free_ports
 from playground.probes import answers
 from playground.process import Process, ProcessExited
 from playground.reach import Reach
-from playground.stage import PROVIDER, ROOT, Actor, shortened
-from playground.stage import manifest as manifest_of
+from playground.stage import PROVIDER, ROOT, Actor
 from playground.world import WorldInUse
 
 NAMESPACE = "test"
@@ -231,7 +231,7 @@ class Abroad:
 
     # -- the guide ------------------------------------------------------------------------------------------------
 
-    async def apply_guide(self, *, interval: str = "") -> None:
+    async def apply_guide(self, *, interval: str = "", plot: Plot = GUIDE) -> None:
         """The guide's namespace, application, load tester and Canary; an application that is there keeps its image."""
         mark = GIVEN if await self._marked(GIVEN) else MADE
         labels, annotations = {MARK: mark}, {"linkerd.io/inject": "enabled"}
@@ -239,10 +239,9 @@ class Abroad:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         await self.kubectl("apply", "-f", "-", manifest=json.dumps(namespace))
         there = await self.kubectl("-n", NAMESPACE, "get", "deployments", "-o", "name")
-        for name in ("loadtester",) if "deployment.apps/podinfo\n" in there else ("podinfo", "loadtester"):
-            await self.kubectl("apply", "-f", "-", manifest=manifest_of(name).replace(PLAYED, LOAD_TESTER))
-        canary = manifest_of("podinfo-canary")
-        await self.kubectl("apply", "-f", "-", manifest=shortened(canary, interval) if interval else canary)
+        for name in plot.lacking(there):
+            await self.kubectl("apply", "-f", "-", manifest=manifest(name).replace(PLAYED, LOAD_TESTER))
+        await self.kubectl("apply", "-f", "-", manifest=plot.manifest(NAMESPACE, interval))
 
     async def remove(self) -> str:
         """Delete what `apply_guide` made, while the worker still runs to end the Canary; what was done, in words."""

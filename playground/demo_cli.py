@@ -23,11 +23,12 @@ from playground.golang import GoMissing
 from playground.interrupts import run_interruptibly
 from playground.kubectl import KubectlFailed
 from playground.mesh.serving import PortTaken
+from playground.plots import PLOTS, Plot, Provider
 from playground.process import ProcessFault
 from playground.progress import ConsoleProgress
 from playground.recipes import UnsupportedMachine
 from playground.stage import Stage
-from playground.story import END_SECONDS, NAME, Storyteller, StoryWentWrong
+from playground.story import END_SECONDS, FAULT, NAME, Storyteller, StoryWentWrong
 from playground.watcher import CanaryWatcher, GaveUp, Seen
 from playground.world import WorldInUse
 from worker.steer import NotFollowed
@@ -59,6 +60,9 @@ TITLES = {
 
 
 def demo(  # noqa: PLR0917 - typer makes options of them
+    provider: Annotated[
+        Provider, typer.Option(help="Who divides the traffic; nginx tells the guide's A/B testing.")
+    ] = Provider.GATEWAYAPI,
     scenario: Annotated[
         list[Scenario] | None, typer.Option(help="Tell only this story; may be given more than once.")
     ] = None,
@@ -87,7 +91,8 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     With --kubeconfig, or --cluster, the story is told in a real cluster with a real mesh: only Temporal and Serinus
     run here. Nothing but namespace test and the three definitions of the Canary API is touched there.
 
-    Examples: `serinus demo` · `serinus demo --scenario rollback --exit` · `serinus demo --kubeconfig ~/.kube/config` ·
+    Examples: `serinus demo` · `serinus demo --provider nginx` · `serinus demo --scenario rollback --exit` ·
+    `serinus demo --kubeconfig ~/.kube/config` ·
     `KUBECONFIG=./lab serinus demo --cluster --context lab --metrics-server http://127.0.0.1:9090 --exit --remove`
 
     Exit codes: 0 everything went as told, 1 it did not (the message says where), 2 wrong usage, 130 interrupted
@@ -95,9 +100,11 @@ def demo(  # noqa: PLR0917 - typer makes options of them
     """
     if not (kubeconfig or cluster):
         _refuse_strays({"--context": context, "--proxy": proxy, "--remove": remove})
+    elif provider is Provider.NGINX:
+        raise typer.BadParameter("--provider nginx is told on this machine alone: leave --kubeconfig and --cluster out")
     console = Console(highlight=False)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
-    scenarios = scenario or [Scenario.PROMOTE, Scenario.ROLLBACK]
+    scenarios, plot = scenario or [Scenario.PROMOTE, Scenario.ROLLBACK], PLOTS[provider]
     try:
         if kubeconfig or cluster:
             folder = data or Folders().data / "demo-cluster"
@@ -107,11 +114,14 @@ def demo(  # noqa: PLR0917 - typer makes options of them
             seconds = interval or GUIDE_INTERVAL_SECONDS
             patience = REAL_PODS_SECONDS + STEPS_AT_MOST * seconds
             run_interruptibly(
-                _DemoAbroad(console, abroad, scenarios, seconds, patience).run(leave=leave, remove=remove)
+                _DemoAbroad(console, plot, abroad, scenarios, interval=seconds, patience=patience).run(
+                    leave=leave, remove=remove
+                )
             )
         else:
-            folder = data or Folders().data / "demo"
-            run_interruptibly(_Demo(console, folder, scenarios, interval or SHORT_INTERVAL_SECONDS).run(leave=leave))
+            folder = data or Folders().data / f"demo-{provider}"
+            seconds = interval or SHORT_INTERVAL_SECONDS
+            run_interruptibly(_Demo(console, plot, folder, scenarios, seconds).run(leave=leave))
     except (*CANNOT_RUN, *WENT_WRONG) as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
@@ -129,8 +139,8 @@ def _refuse_strays(options: dict[str, object]) -> None:
 class _Teller:
     """Tells the story in some place, and prints it."""
 
-    def __init__(self, console: Console, scenarios: list[Scenario], interval: int, patience: float) -> None:
-        self._console = console
+    def __init__(self, console: Console, plot: Plot, scenarios: list[Scenario], interval: int, patience: float) -> None:
+        self._console, self._plot = console, plot
         self._scenarios = scenarios
         self._interval, self._patience = interval, patience
         self._began = time.monotonic()
@@ -138,11 +148,12 @@ class _Teller:
     async def _tell_all(self, stage: Stage | Abroad) -> None:
         self._say(f"all serve; Temporal UI: {stage.temporal_ui}")
         self._title("The guide's podinfo")
-        said = "the guide's" if self._interval == GUIDE_INTERVAL_SECONDS else "to save your time: the guide's is 30s"
+        guides = self._plot.interval_seconds
+        said = "the guide's" if self._interval == guides else f"to save your time: the guide's is {guides}s"
         self._say(f"its Canary, with interval {self._interval}s, {said}")
-        await stage.apply_guide(interval=f"{self._interval}s")
+        await stage.apply_guide(interval=f"{self._interval}s", plot=self._plot)
         async with CanaryWatcher(stage.kubeconfig, NAMESPACE, NAME, self._tell) as watcher:
-            teller = Storyteller(stage, watcher, self._command, self._interval, self._patience)
+            teller = Storyteller(stage, watcher, self._command, self._plot, self._interval, self._patience)
             await story.bootstrap(teller)
             for scenario in self._scenarios:
                 self._title(TITLES[scenario])
@@ -186,7 +197,7 @@ In another terminal:
 Three things to try:
   kubectl -n test set image deployment/podinfo podinfod=ghcr.io/stefanprodan/podinfo:6.1.0
   serinus status -w                        and, while it climbs: serinus pause podinfo -n test
-  watch -n 1 curl -s http://podinfo-canary.test:9898/status/500     until it is rolled back
+  watch -n 1 "{self._plot.curl(FAULT)}"     until it is rolled back
 """,
             soft_wrap=True,
         )
@@ -195,8 +206,8 @@ Three things to try:
 class _Demo(_Teller):
     """On this machine alone."""
 
-    def __init__(self, console: Console, folder: Path, scenarios: list[Scenario], interval: int) -> None:
-        super().__init__(console, scenarios, interval, END_SECONDS)
+    def __init__(self, console: Console, plot: Plot, folder: Path, scenarios: list[Scenario], interval: int) -> None:
+        super().__init__(console, plot, scenarios, interval, END_SECONDS)
         self._folder = folder
 
     async def run(self, *, leave: bool) -> None:
@@ -218,12 +229,14 @@ class _DemoAbroad(_Teller):
     def __init__(
         self,
         console: Console,
+        plot: Plot,
         abroad: Callable[[Programs], Abroad],
         scenarios: list[Scenario],
+        *,
         interval: int,
         patience: float,
     ) -> None:
-        super().__init__(console, scenarios, interval, patience)
+        super().__init__(console, plot, scenarios, interval, patience)
         self._abroad = abroad
 
     async def run(self, *, leave: bool, remove: bool) -> None:

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
 from playground.binaries import Binaries
+from playground.plots import GUIDE, Plot, manifest
 from playground.ports import LOOPBACK, free_ports
 from playground.probes import answers
 from playground.process import Process, ProcessExited
 from playground.world import World
 
 ROOT = Path(__file__).parents[1]
-MANIFESTS = Path(__file__).with_name("manifests")
 READY_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 PROVIDER = "gatewayapi:v1beta1"
@@ -188,28 +188,14 @@ class Stage:
         """One of ours ended although nobody asked it to."""
         self.world.on_exit(fault)
 
-    async def apply_guide(self, namespace: str = "test", *, interval: str = "") -> None:
-        """The guide's namespace, application, load tester and Canary; `interval` replaces the Canary's 30s.
+    async def apply_guide(self, namespace: str = "test", *, interval: str = "", plot: Plot = GUIDE) -> None:
+        """The guide's namespace, application, load tester and Canary; `interval` replaces the Canary's own.
 
         An application that is there already keeps its image: applying the guide's would be a new release of it.
         """
         create = await self.world.kubectl("create", "namespace", namespace, "--dry-run=client", "-o", "yaml")
         await self.world.kubectl("apply", "-f", "-", manifest=create)
         there = await self.world.kubectl("-n", namespace, "get", "deployments", "-o", "name")
-        for name in ("loadtester",) if "deployment.apps/podinfo\n" in there else ("podinfo", "loadtester"):
+        for name in plot.lacking(there):
             await self.world.kubectl("apply", "-f", "-", manifest=manifest(name, namespace))
-        canary = manifest("podinfo-canary", namespace)
-        await self.world.kubectl("apply", "-f", "-", manifest=shortened(canary, interval) if interval else canary)
-
-
-def manifest(name: str, namespace: str = "test") -> str:
-    """One of the playground's manifests, moved to a namespace."""
-    text = (MANIFESTS / f"{name}.yaml").read_text()
-    if namespace == "test":
-        return text
-    return text.replace("namespace: test", f"namespace: {namespace}").replace(".test", f".{namespace}")
-
-
-def shortened(canary: str, interval: str) -> str:
-    """The guide's Canary with another analysis interval; the metrics keep theirs."""
-    return canary.replace("    # schedule interval (default 60s)\n    interval: 30s", f"    interval: {interval}")
+        await self.world.kubectl("apply", "-f", "-", manifest=plot.manifest(namespace, interval))

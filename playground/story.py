@@ -5,10 +5,13 @@ Each scenario is a coroutine that returns what was measured, or raises `StoryWen
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import httpx
+
+from playground.plots import Plot
 from playground.traffic import Traffic
 from playground.watcher import CanaryWatcher
 from worker.steer import send_to
@@ -18,10 +21,8 @@ from workflows.steering import Command, Verb
 NAMESPACE, NAME = "test", "podinfo"
 CANARY = CanaryRef(namespace=NAMESPACE, name=NAME)
 IMAGE = "ghcr.io/stefanprodan/podinfo"
-CANARY_URL = "http://podinfo-canary.test:9898"
 DETECTION_SECONDS, END_SECONDS = 20.0, 120.0
-FAULTS_PER_SECOND = 8.0
-FAULTY_FROM_WEIGHT = 15
+FAULT, FAULTS_PER_SECOND = "status/500", 8.0
 
 Say = Callable[[str], None]
 
@@ -52,6 +53,7 @@ class Storyteller:
     stage: Theatre
     watcher: CanaryWatcher
     say: Say
+    plot: Plot
     interval_seconds: float
     patience_seconds: float = END_SECONDS
     """For a bootstrap, or a whole rollout."""
@@ -80,9 +82,11 @@ async def bootstrap(teller: Storyteller) -> None:
 async def promote(teller: Storyteller) -> None:
     """A good release climbs its steps and becomes the primary, without one failed request."""
     watcher = teller.watcher
-    async with Traffic("http://podinfo.test:9898/", proxy=teller.stage.proxy, per_second=5) as users:
+    async with Traffic(teller.plot.users_url, proxy=teller.stage.proxy, per_second=5) as users:
         started = time.monotonic()
         image = await teller.release()
+        if teller.plot.insider:
+            await _compare(teller, image)
         await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)
         took = time.monotonic() - started
         await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
@@ -90,21 +94,46 @@ async def promote(teller: Storyteller) -> None:
     require(watcher.image("podinfo-primary") == image, "the primary runs the new image")
     require(users.failed == 0, f"no user's request failed: {dict(users.answers)}")
     teller.say(timing(watcher, took, teller.interval_seconds))
-    teller.say(f"users of podinfo.test: {users.total} requests, {users.failed} failed")
+    teller.say(f"users of {teller.plot.host}: {users.total} requests, {users.failed} failed")
+
+
+async def _compare(teller: Storyteller, image: str) -> None:
+    """Insiders are served by the release, and everybody else by what is live."""
+    watcher, plot = teller.watcher, teller.plot
+    # By the second, whoever divides the traffic has heard of the first.
+    await watcher.until(lambda: watcher.progress > 1, seconds=teller.patience_seconds, what=f"the second {plot.unit}")
+    async with httpx.AsyncClient(proxy=teller.stage.proxy, trust_env=False) as client:
+        insiders = await _version(client, plot.canary_url, plot.insider)
+        others = await _version(client, plot.users_url, {})
+    teller.say(f"{plot.curl()} is answered by {insiders}, and without the header by {others}")
+    require(image.endswith(f":{insiders}"), f"insiders get {image}, not {insiders}")
+    primary = watcher.image("podinfo-primary")
+    require(primary.endswith(f":{others}"), f"everybody else gets {primary}, not {others}")
+
+
+async def _version(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> str:
+    """Which version answers."""
+    try:
+        answer = (await client.get(url, headers=headers)).raise_for_status()
+    except httpx.HTTPError as error:
+        raise StoryWentWrong(f"{url} does not answer: {error}") from error
+    return str(answer.json()["version"])
 
 
 async def rollback(teller: Storyteller) -> None:
     """A release that starts failing is halted with the reason, and rolled back at the threshold."""
-    watcher = teller.watcher
+    watcher, plot = teller.watcher, teller.plot
     before = watcher.image("podinfo-primary")
     await teller.release()
     await watcher.until(
-        lambda: watcher.weight >= FAULTY_FROM_WEIGHT,
+        lambda: watcher.progress >= plot.faulty_from,
         seconds=teller.patience_seconds,
-        what=f"weight {FAULTY_FROM_WEIGHT}",
+        what=f"{plot.unit} {plot.faulty_from}",
     )
-    teller.say(f"now it fails: curl {CANARY_URL}/status/500, {FAULTS_PER_SECOND:.0f} times a second")
-    faults = Traffic(f"{CANARY_URL}/status/500", proxy=teller.stage.proxy, per_second=FAULTS_PER_SECOND)
+    teller.say(f"now it fails: {plot.curl(FAULT)}, {FAULTS_PER_SECOND:.0f} times a second")
+    faults = Traffic(
+        f"{plot.canary_url}{FAULT}", proxy=teller.stage.proxy, per_second=FAULTS_PER_SECOND, headers=plot.insider
+    )
     async with faults:
         await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)
     await watcher.until(lambda: watcher.replicas("podinfo") == 0, seconds=10, what="the canary scaled to zero")
@@ -117,18 +146,18 @@ async def rollback(teller: Storyteller) -> None:
 
 async def manual(teller: Storyteller) -> None:
     """A person pauses a rollout, looks, lets it go on, and promotes it early."""
-    watcher = teller.watcher
+    watcher, unit = teller.watcher, teller.plot.unit
     image = await teller.release()
-    await watcher.until(lambda: watcher.weight > 0, seconds=teller.patience_seconds, what="the first weight")
+    await watcher.until(lambda: watcher.progress > 0, seconds=teller.patience_seconds, what=f"the first {unit}")
     await _steer(teller, Verb.PAUSE, "looking at the logs")
-    held = watcher.weight
+    held = watcher.progress
     await watcher.until_event("Pause", seconds=DETECTION_SECONDS)
     await asyncio.sleep(2 * teller.interval_seconds)
-    require(watcher.weight == held, f"the weight stays at {held} while paused, not {watcher.weight}")
-    teller.say(f"two checks later the weight is still {held}")
+    require(watcher.progress == held, f"the {unit} stays at {held} while paused, not {watcher.progress}")
+    teller.say(f"two checks later the {unit} is still {held}")
     await _steer(teller, Verb.RESUME, "")
     await watcher.until(
-        lambda: watcher.weight > held, seconds=teller.patience_seconds, what="the next weight after resume"
+        lambda: watcher.progress > held, seconds=teller.patience_seconds, what=f"the next {unit} after resume"
     )
     await _steer(teller, Verb.PROMOTE, "seen enough")
     await watcher.until_phase("Succeeded", "Failed", seconds=teller.patience_seconds)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -14,10 +15,10 @@ PATIENCE_SECONDS = 5.0
 class Traffic:
     """Requests to one URL through the mesh, for as long as the block runs."""
 
-    def __init__(self, url: str, *, proxy: str, per_second: float) -> None:
+    def __init__(self, url: str, *, proxy: str, per_second: float, headers: Mapping[str, str] | None = None) -> None:
         self.url = url
         self._pause_seconds = 1 / per_second
-        self._client = httpx.AsyncClient(proxy=proxy, trust_env=False, timeout=PATIENCE_SECONDS)
+        self._client = httpx.AsyncClient(proxy=proxy, trust_env=False, timeout=PATIENCE_SECONDS, headers=headers)
         self.answers: Counter[str] = Counter()
         """Status code, or the name of the error, to how often."""
         self._sending: asyncio.Task[None] | None = None

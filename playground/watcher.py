@@ -97,6 +97,11 @@ class CanaryWatcher:
         """Of the canary, percent."""
         return int(self.status.get("canaryWeight", 0))
 
+    @property
+    def progress(self) -> int:
+        """How far an analysis is: the weight, or, where shares of traffic mean nothing, the iteration."""
+        return self.weight or int(self.status.get("iterations", 0))
+
     def image(self, deployment: str) -> str:
         """What a Deployment's first container runs."""
         obj = self._deployments.get(self._namespace, deployment)

@@ -15,7 +15,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from k8s.client import Cluster, Json
 from k8s.informers import Informer
 from k8s.resources import Resource
-from playground.stage import Stage, manifest
+from playground.plots import manifest
+from playground.stage import Stage
 from playground.watcher import CanaryWatcher, GaveUp
 from worker.temporal import workflow_id
 from workflows.observation import CanaryRef

@@ -54,15 +54,25 @@ async def test_a_namespace_of_somebody_else_is_not_touched(cluster: Stage, tmp_p
     await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true")
 
 
-async def test_the_story_is_told_in_a_given_cluster(cluster: Stage, tmp_path: Path) -> None:
-    """From bootstrap to promotion; then what the demo made is removed, and a namespace that somebody gave stays."""
+@pytest.mark.parametrize(
+    ("provider", "scenario", "end"),
+    [
+        ("gatewayapi", "promote", "Promotion completed! Scaling down podinfo.test"),
+        ("linkerd", "rollback", "Canary failed! Scaling down podinfo.test"),
+    ],
+)
+async def test_the_story_is_told_in_a_given_cluster(
+    cluster: Stage, tmp_path: Path, provider: str, scenario: str, end: str
+) -> None:
+    """From bootstrap to its end; then what the demo made is removed, and a namespace that somebody gave stays."""
     namespace = await cluster.kubectl("create", "namespace", "test", "--dry-run=client", "-o", "yaml")
     await cluster.kubectl("apply", "-f", "-", manifest=namespace)
     await cluster.kubectl("label", "namespace", "test", "serinus.dev/demo=true", "--overwrite")
-    code, said = await demo(cluster, tmp_path, "--scenario", "promote", "--interval", "2", "--remove")
+    told = ("--provider", provider, "--scenario", scenario, "--interval", "2", "--remove")
+    code, said = await demo(cluster, tmp_path, *told)
 
     assert code == 0, said
-    assert "Promotion completed! Scaling down podinfo.test" in said
+    assert end in said
     assert "Everything went as told" in said
     assert "what the demo made in namespace test is removed" in said
     # The cluster collects what the Canary owned in its own time.

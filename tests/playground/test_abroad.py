@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 from playground import demo_cli
 from playground.abroad import LEFT_BEHIND, Abroad
 from playground.binaries import Programs
-from playground.stage import manifest
+from playground.plots import manifest
 
-Demo = Callable[[str], Result]
+Demo = Callable[..., Result]
 CRD = "customresourcedefinition/httproutes.gateway.networking.k8s.io"
 
 
@@ -42,7 +42,7 @@ def demo(tmp_path: Path, kubectl: Callable[[str], Programs], monkeypatch: pytest
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text("{}")
 
-    def run(branches: str) -> Result:
+    def run(branches: str, *more: str) -> Result:
         programs = kubectl(branches)
 
         async def found() -> Programs:
@@ -51,8 +51,8 @@ def demo(tmp_path: Path, kubectl: Callable[[str], Programs], monkeypatch: pytest
         monkeypatch.setattr(demo_cli, "ensure_programs", found)
         app = typer.Typer()
         app.command()(demo_cli.demo)
-        words = ["--kubeconfig", str(kubeconfig), "--data", str(tmp_path / "data"), "--exit"]
-        return CliRunner().invoke(app, words)
+        words = ["--kubeconfig", str(kubeconfig), "--data", str(tmp_path / "data"), "--exit", *more]
+        return CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERM": "dumb"})
 
     return run
 
@@ -86,6 +86,13 @@ def test_options_of_a_given_cluster_are_wrong_usage_without_one(words: list[str]
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 2
     assert f"{words[0]} is for a cluster of yours" in result.output
+
+
+def test_what_a_given_cluster_cannot_tell_is_wrong_usage(demo: Demo) -> None:
+    """It has no Ingress controller that the demo could ask for its numbers."""
+    result = demo("", "--provider", "nginx")
+    assert result.exit_code == 2
+    assert "told on this machine alone" in result.output
 
 
 async def test_the_label_of_another_namespace_gives_nothing(
