@@ -93,7 +93,10 @@ class Router(Protocol):
         ...
 
     async def get(self, cluster: Cluster, canary: Canary) -> Split | None:
-        """What the cluster says; None when there is no route."""
+        """What the cluster says: after `set` that split, until somebody else writes; None when there is no route.
+
+        Each step of an analysis compares the two.
+        """
         ...
 
     async def obstacle(self, cluster: Cluster, canary: Canary) -> str:

@@ -24,6 +24,7 @@ STORY = [
 ]
 
 
+@pytest.mark.usefixtures("binaries")
 async def test_the_guides_ab_test_by_nginx(tmp_path: Path) -> None:
     """The guide's Canary and Ingress: insiders alone get a good release, which is promoted, and then a bad one."""
     child = await asyncio.create_subprocess_exec(
