@@ -37,6 +37,8 @@ class Binaries:
     kwok_stages: Path
     """A YAML file: how kwok takes a node and a pod through their lives."""
     prometheus: Path
+    promtool: Path
+    """Checks rules and queries."""
     hey: Path
     temporal: Path
     temporal_test_server: Path
@@ -121,6 +123,7 @@ def _binaries(paths: Mapping[str, Path], definitions: Mapping[str, Path]) -> Bin
         kwok=paths["kwok"],
         kwok_stages=paths["kwok-stages.yaml"],
         prometheus=paths["prometheus"],
+        promtool=paths["promtool"],
         hey=paths["hey"],
         temporal=paths["temporal"],
         temporal_test_server=paths["temporal-test-server"],

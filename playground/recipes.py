@@ -135,11 +135,11 @@ RECIPES = {
         ),
         Recipe(
             name="prometheus",
-            what=f"Prometheus {PROMETHEUS}, with file and static targets only",
-            packages={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
+            what=f"Prometheus {PROMETHEUS} with its promtool, for file and static targets only",
+            packages={name: f"github.com/prometheus/prometheus/cmd/{name}" for name in ("prometheus", "promtool")},
             tags="remove_all_sd",
             ldflags=f"{STRIPPED} -X github.com/prometheus/common/version.Version={PROMETHEUS}",
-            cpu_seconds=200,
+            cpu_seconds=230,
         ),
         Recipe(name="hey", what="hey 0.1.5, which makes load", packages={"hey": "github.com/rakyll/hey"}),
         Recipe(
