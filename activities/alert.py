@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import httpx
@@ -13,6 +14,8 @@ from activities.alerts.fields import fields_of
 from activities.alerts.registry import SINKS
 from activities.bench import Bench, Subject
 from activities.delivery import Undelivered, in_order, post, require
+from activities.http import Http
+from activities.redaction import credentials_of
 from k8s.errors import ClusterError
 from k8s.models.errors import InvalidAlertProvider
 from workflows.effects import Activity, Alert, Alerts
@@ -58,18 +61,19 @@ class AlertChat:
         raise Undelivered("the worker has no chat any more", passing=False)
 
 
-async def send(http: httpx.AsyncClient, destination: Destination, message: Message) -> None:
+async def send(http: Http, destination: Destination, message: Message) -> None:
     """Send one message; raises Undelivered, in whose text neither address nor token stands."""
     sink, token = SINKS[destination.type], destination.token
     headers = {"Authorization": f"Bearer {token}"} if token and sink.takes_token else {}
-    async with proxied(http, destination.proxy) as client:
+    secrets = [token, *credentials_of(destination.proxy)]
+    async with proxied(http, destination.proxy) as way:
         url, payload = sink.url(destination.address), sink.payload(message)
-        reply = await post(client, url, secrets=[token], json=payload, headers=headers)
+        reply = await post(way, url, secrets=secrets, json=payload, headers=headers)
     require(reply, sink.refusal(reply))
 
 
 @asynccontextmanager
-async def proxied(http: httpx.AsyncClient, proxy: str) -> AsyncIterator[httpx.AsyncClient]:
+async def proxied(http: Http, proxy: str) -> AsyncIterator[Http]:
     """The shared client, or one of its own that goes through the proxy; raises Undelivered."""
     if not proxy:
         yield http
@@ -79,4 +83,4 @@ async def proxied(http: httpx.AsyncClient, proxy: str) -> AsyncIterator[httpx.As
     except (ValueError, httpx.InvalidURL):  # its text may hold the proxy's password
         raise Undelivered("the proxy is not a URL such as http://proxy:3128", passing=False) from None
     async with own:
-        yield own
+        yield replace(http, client=own)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-import httpx
-
 from activities.alerts.destination import Destination
+from activities.http import Http
 from activities.meters import Meters
 from k8s.apply import find
 from k8s.client import Cluster, Json
@@ -85,7 +84,7 @@ class Bench:
 
     cluster: Cluster
     informers: InformerFactory
-    http: httpx.AsyncClient
+    http: Http
     defaults: Defaults = field(default_factory=Defaults)
     meters: Meters = field(default_factory=Meters)
 

@@ -1,18 +1,15 @@
 """Messages to somebody who need not be there: in order, each bounded, and none sent again that was taken."""
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import httpx
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
 from activities.hooks import is_busy, retry_after_seconds
-from activities.http import NotReached, Reply, exchange
+from activities.http import Http, NotReached, Reply, exchange
 
 Item = TypeVar("Item")
 
@@ -20,8 +17,6 @@ TIMEOUT_SECONDS = 10.0
 BODY_LIMIT_BYTES = 4096
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 """All attempts together are to end within minutes."""
-SHORTEST_SECRET = 4
-SECRET_WORDS = re.compile(r"[\w.~%-]+")
 
 
 class Undelivered(Exception):
@@ -70,13 +65,12 @@ def _passing(failure: Undelivered) -> ApplicationError:
     return ApplicationError(str(failure), type=Undelivered.__name__, next_retry_delay=delay)
 
 
-async def post(http: httpx.AsyncClient, url: str, *, secrets: Sequence[str] = (), **options: Any) -> Reply:
-    """The answer to a POST, without what is secret in case the receiver echoes it.
+async def post(http: Http, url: str, **options: Any) -> Reply:
+    """The answer to a POST.
 
     Args:
         http: the client to send with.
         url: absolute; all of it but the host is secret.
-        secrets: what else must not be told.
         options: as of `activities.http.exchange`.
 
     Raises:
@@ -84,23 +78,12 @@ async def post(http: httpx.AsyncClient, url: str, *, secrets: Sequence[str] = ()
     """
     defaults = {"seconds": TIMEOUT_SECONDS, "limit_bytes": BODY_LIMIT_BYTES, "secret": True}
     try:
-        reply = await exchange(http, "POST", url, **{**defaults, **options})
+        return await exchange(http, "POST", url, **{**defaults, **options})
     except NotReached as error:
-        raise Undelivered(redacted(str(error), url, *secrets), passing=True) from None
-    return replace(reply, body=redacted(reply.body.decode(errors="replace"), url, *secrets).encode())
+        raise Undelivered(str(error), passing=True) from None
 
 
 def require(reply: Reply, refusal: str) -> None:
     """Raise Undelivered when there is a refusal: passing for 429 and 5xx, whose Retry-After is honoured."""
     if refusal:
         raise Undelivered(refusal, passing=is_busy(reply), after_seconds=retry_after_seconds(reply))
-
-
-def redacted(text: str, url: str, *secrets: str) -> str:
-    """A text without the words that make a URL secret: those of its path, its query and its user."""
-    host, _, path = url.partition("://")[2].partition("/")
-    words = SECRET_WORDS.findall(f"{host.rpartition('@')[0]} {path}")
-    for word in sorted({*words, *secrets}, key=len, reverse=True):
-        if len(word) >= SHORTEST_SECRET:
-            text = text.replace(word, "***")
-    return text

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx
 from temporalio import activity
 from tenacity import (
     AsyncRetrying,
@@ -19,7 +18,7 @@ from tenacity import (
 
 from activities.bench import Bench
 from activities.heartbeat import heartbeating
-from activities.http import NotReached, Reply, exchange
+from activities.http import Http, NotReached, Reply, exchange
 from k8s.models.webhook import Webhook
 from workflows.effects import Activity, HookAnswer, HookCall
 from workflows.observation import CanaryRef, Phase, Revision
@@ -49,7 +48,7 @@ class CallHook:
             return await ask(self._bench.http, hooks[0], payload_of(call.canary, call.phase, call.revision, hooks[0]))
 
 
-async def ask(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -> HookAnswer:
+async def ask(http: Http, hook: Webhook, payload: dict[str, Any]) -> HookAnswer:
     """Any 2xx agrees; anything else refuses, with the status and the first bytes of what the receiver said."""
     try:
         answer: Reply = await retrying(1 + (hook.retries or 0))(_post, http, hook, payload)
@@ -95,7 +94,7 @@ def last_outcome(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome else None
 
 
-async def _post(http: httpx.AsyncClient, hook: Webhook, payload: dict[str, Any]) -> Reply:
+async def _post(http: Http, hook: Webhook, payload: dict[str, Any]) -> Reply:
     return await exchange(
         http,
         "POST",

@@ -1,20 +1,28 @@
-"""One HTTP exchange with an end: of its time, and of the bytes that are read. For providers and webhooks."""
+"""One HTTP exchange with an end: of its time, and of the bytes that are read. For all URLs that users name."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-PASSWORD = re.compile(r"(?<=://)[^/?#]*@")
-"""User and password in a URL, which are sent and never shown."""
+from activities.addresses import ForbiddenAddress, refuse, watch_connections
+from activities.redaction import credentials_of, redacted, shown, words_of
 
 
 class NotReached(Exception):
-    """No answer came; the text says why, and never holds what was sent."""
+    """No answer came; the text says why, and never holds what is secret."""
+
+
+@dataclass(frozen=True)
+class Http:
+    """How everything that a user names by URL is reached."""
+
+    client: httpx.AsyncClient
+    allow_metadata: bool = False
+    """May call the addresses of `activities.addresses`."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,8 @@ class Reply:
     body: bytes
     whole: bool
     """False: there was more."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What was sent and must not be told, should the receiver send it back."""
 
     @property
     def agrees(self) -> bool:
@@ -35,7 +45,7 @@ class Reply:
 
     def excerpt(self, characters: int) -> str:
         """The beginning of the body as text."""
-        return self.body.decode(errors="replace").strip()[:characters]
+        return redacted(self.body.decode(errors="replace"), self.secrets).strip()[:characters]
 
     def refusal(self, characters: int) -> str:
         """The status, and the beginning of what the receiver said; empty when it agreed."""
@@ -43,7 +53,7 @@ class Reply:
 
 
 async def exchange(
-    http: httpx.AsyncClient,
+    http: Http,
     method: str,
     url: str,
     *,
@@ -51,6 +61,7 @@ async def exchange(
     limit_bytes: int,
     insecure: bool = False,
     secret: bool = False,
+    secrets: Sequence[str] = (),
     **options: Any,
 ) -> Reply:
     """Send a request and read its answer, both within `seconds` and no further than `limit_bytes`.
@@ -58,31 +69,47 @@ async def exchange(
     Args:
         http: the shared client.
         method: of HTTP.
-        url: absolute.
+        url: absolute; its user and query are told nowhere.
         seconds: for the whole exchange; httpx's own time-out bounds each read.
         limit_bytes: of the decoded body; what comes after is not read.
         insecure: the receiver's certificate is not verified.
-        secret: no error tells the URL.
+        secret: the rest of the URL is told nowhere either, save for its host.
+        secrets: what else is told nowhere.
         options: as of `httpx.AsyncClient.stream`.
 
     Raises:
-        NotReached: refused, timed out, cut off, or never sent.
+        NotReached: refused, timed out, cut off, forbidden, or never sent.
     """
-    where = "" if secret else PASSWORD.sub("", url) + ": "
+    hidden = (*secrets, *credentials_of(url), *(words_of(url) if secret else ()))
+    where = "" if secret else f"{shown(url)}: "
     try:
         async with (
             asyncio.timeout(seconds),
-            _client(http, insecure=insecure) as client,
-            client.stream(method, url, timeout=seconds, follow_redirects=False, **options) as answer,
+            _client(http.client, insecure=insecure) as client,
+            client.stream(
+                method, url, timeout=seconds, follow_redirects=False, extensions=_guards(http, url), **options
+            ) as answer,
         ):
             body, whole = await _read(answer, limit_bytes)
-            return Reply(answer.status_code, answer.reason_phrase, answer.headers, body, whole)
+            return Reply(answer.status_code, answer.reason_phrase, answer.headers, body, whole, hidden)
     except TimeoutError as error:
         raise NotReached(f"{where}no answer within {seconds:g} s") from error
     except (httpx.LocalProtocolError, UnicodeError):  # its text may quote a header that is secret
         raise NotReached(f"{where}a header holds characters that cannot be sent") from None
-    except (httpx.RequestError, httpx.InvalidURL) as error:
-        raise NotReached(f"{where}{error!r}") from error
+    except httpx.InvalidURL:  # its text quotes a part of it, which may be a password's
+        raise NotReached("not a URL that can be called, such as http://gate.test/check") from None
+    except ForbiddenAddress as error:
+        raise NotReached(f"{where}{error}") from error
+    except httpx.RequestError as error:
+        raise NotReached(redacted(f"{where}{error!r}", hidden)) from error
+
+
+def _guards(http: Http, url: str) -> dict[str, Any]:
+    """HTTPX's extensions that keep a request from addresses nobody may call; raises ForbiddenAddress."""
+    if http.allow_metadata:
+        return {}
+    refuse([httpx.URL(url).host])  # a proxy would connect to it unseen
+    return {"trace": watch_connections}
 
 
 @asynccontextmanager

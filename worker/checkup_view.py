@@ -6,8 +6,10 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from activities.http import Http
 from activities.providers.base import Source
 from activities.providers.prometheus import Prometheus
+from activities.redaction import shown
 from k8s.client import Cluster
 from k8s.errors import Unavailable
 from worker.checkup import Finding, Outcome, away, fine, wrong
@@ -53,9 +55,11 @@ async def checkup(settings: WorkerSettings) -> AsyncIterator[Finding]:
 
 async def of_prometheus(settings: WorkerSettings) -> Finding:
     """The server of built-in checks and inline queries, as it is reached from here."""
-    async with httpx.AsyncClient() as http:
-        problem = await Prometheus(Source(http, Rehearsal(()), settings.metrics_server)).probe()
+    address = settings.metrics_server
+    async with httpx.AsyncClient() as client:
+        http = Http(client, settings.allow_metadata_addresses)
+        problem = await Prometheus(Source(http, Rehearsal(()), address)).probe()
     if not problem:
-        return fine("Prometheus", f"answers at {settings.metrics_server}")
+        return fine("Prometheus", f"answers at {shown(address)}")
     remedy = "set SERINUS_METRICS_SERVER, or run this where the worker runs"
-    return wrong("Prometheus", f"{settings.metrics_server}: {problem}", remedy)
+    return wrong("Prometheus", f"{shown(address)}: {problem}", remedy)

@@ -9,6 +9,9 @@ from temporalio import activity, workflow
 
 from worker.settings import LogSettings
 
+TALKATIVE = ("httpx", "httpcore", "urllib3")
+"""They tell URLs and headers of requests, in which secrets stand; what matters of it is told by whoever asked."""
+
 
 def configure_logs(settings: LogSettings) -> None:
     """Constant events with values as keys, to stderr: JSON lines, or readable on a terminal."""
@@ -37,7 +40,8 @@ def configure_logs(settings: LogSettings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     # The context travels as `temporal_workflow` and `temporal_activity`, not inside the message.
     workflow.logger.workflow_info_on_message = False
     activity.logger.activity_info_on_message = False

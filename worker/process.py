@@ -14,6 +14,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.alerts.destination import Destination
 from activities.bench import Bench, Defaults
 from activities.faults import FaultInterceptor
+from activities.http import Http
 from activities.meters import Meters
 from activities.registry import activities
 from activities.report import Reporter
@@ -45,7 +46,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
     async with (
         Cluster.connect(settings.kubeconfig) as cluster,
         Watches(cluster, settings.namespace, scalers=settings.sync_scalers) as watches,
-        httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as http,
+        httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as outside,
         serving_health(
             settings.host,
             settings.port,
@@ -57,7 +58,9 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         if settings.temporal.search_attributes:
             await register_search_attributes(client)
         await watches.synced()
-        bench = Bench(cluster, watches.targets, http, defaults_of(settings), meters)
+        bench = Bench(
+            cluster, watches.targets, Http(outside, settings.allow_metadata_addresses), defaults_of(settings), meters
+        )
         operator = Operator(client, watches, settings)
         async with worker_of(client, bench, settings):
             await _until(stop, operator)

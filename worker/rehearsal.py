@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from activities.bench import Bench, Defaults
+from activities.http import Http
 from k8s import resources
 from k8s.client import APPLY, MERGE, Cluster, Json, Query
 from k8s.errors import NotFound
@@ -57,7 +58,7 @@ def merged(value: Json, patch: Json) -> Json:
 def rehearsing(defaults: Defaults, objects: Iterable[Json] = ()) -> tuple[Bench, Rehearsal]:
     """A bench for the worker's own code, and the cluster that it works on."""
     cluster = Rehearsal(deepcopy(list(objects)))
-    nowhere = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    nowhere = Http(httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503))))
     return Bench(cluster, InformerFactory(cluster, None), nowhere, defaults), cluster
 
 

@@ -117,6 +117,8 @@ class WorkerSettings(BaseSettings):
     """Whether the primary's autoscaler follows the target's at any time; else at a promotion and with the Canary."""
     no_cross_namespace_refs: bool = False
     """Whether Canaries are kept from MetricTemplates, AlertProviders and Upstreams of other namespaces."""
+    allow_metadata_addresses: bool = False
+    """Whether webhooks, providers and chats may lead to link-local and cloud metadata addresses."""
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet probes from outside the pod
     """Address of /healthz, /readyz and /metrics."""
     port: int = Field(default=8080, ge=1, le=65535)

@@ -55,7 +55,8 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
     try:
         options = ClientConfig.load_client_connect_config()
     except (RuntimeError, ValueError, OSError) as error:
-        raise TemporalUnfit(f"the connection to Temporal is not configured: {error}; {SETTINGS}") from error
+        what = str(error).splitlines()[0]  # the next ones quote the file, which may hold keys
+        raise TemporalUnfit(f"the connection to Temporal is not configured: {what}; {SETTINGS}") from None
     options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
     try:
         async for attempt in AsyncRetrying(

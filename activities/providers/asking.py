@@ -15,13 +15,14 @@ import httpx
 from activities.http import NotReached, Reply, exchange
 from activities.providers.base import Reading, Source
 from activities.providers.errors import UnfitProvider, UnfitSecret
+from activities.redaction import redacted
 from k8s.errors import ClusterError
 from workflows.verdict import NoData, Unreadable, Value
 
 TIMEOUT_SECONDS = 5.0
 ANSWER_LIMIT_BYTES = 1024 * 1024
 """One number takes a hundred bytes; more is a query that forgot to aggregate."""
-EXCERPT = 200
+EXCERPT, LONGEST_PROBLEM = 200, 300
 LARGEST = 1.7976931348623157e308
 NOT_AN_ANSWER = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading an answer of another shape ends in."""
@@ -58,8 +59,8 @@ async def ask(
         return Unreadable(detail=str(problem))
     try:
         return read(reply)
-    except Unusable as problem:
-        return Unreadable(detail=str(problem))
+    except Unusable as problem:  # it may quote what the vendor says
+        return Unreadable(detail=redacted(str(problem), reply.secrets)[:LONGEST_PROBLEM])
     except NOT_AN_ANSWER:
         return Unreadable(detail=f"not an answer of {whose}: {reply.excerpt(EXCERPT)}")
 
@@ -82,6 +83,7 @@ async def _exchange(source: Source, method: str, url: str, seconds: float | None
             seconds=TIMEOUT_SECONDS if seconds is None else seconds,
             limit_bytes=ANSWER_LIMIT_BYTES,
             insecure=source.insecure,
+            secrets=(*source.secrets, *options.get("headers", {}).get("Authorization", "").split()),
             **options,
         )
     except NotReached as error:

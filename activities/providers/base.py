@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import httpx
-
+from activities.http import Http
 from activities.providers.errors import UnfitProvider
 from activities.providers.secret import Secret
 from k8s.client import Cluster
@@ -20,7 +19,7 @@ DEFAULT_WINDOW_SECONDS = 60.0
 class Source:
     """Where one query goes and as whom: `spec.provider` of a template, its Secret, and the metric's interval."""
 
-    http: httpx.AsyncClient
+    http: Http
     cluster: Cluster
     address: str = ""
     """Base URL; empty when the template names none."""
@@ -31,6 +30,12 @@ class Source:
     headers: Mapping[str, str] = field(default_factory=dict)
     insecure: bool = False
     """The server's certificate is not verified."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may tell: the Secret's values, and those of headers that the template adds."""
+        headers = (word for value in self.headers.values() for word in value.split())
+        return (*self.secret.values, *headers)
 
     def url(self, path: str, *, default: str = "", example: str = "") -> str:
         """A path below the address.

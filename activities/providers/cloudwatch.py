@@ -112,7 +112,7 @@ class CloudWatch:
         if result is None:
             return nothing(self.source)
         if result["StatusCode"] not in ("Complete", "PartialData"):  # partial: older points were left out
-            raise Unusable(f"error response: {result['StatusCode']}: {str(result.get('Messages') or '')[:200]}")
+            raise Unusable(f"error response: {result['StatusCode']}: {result.get('Messages') or ''}")
         return newest(zip(result["Timestamps"], result["Values"], strict=True), self.source)
 
     async def probe(self) -> str:

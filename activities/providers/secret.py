@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from activities.providers.errors import UnfitProvider, UnfitSecret
+from activities.redaction import encoded
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,13 @@ class Secret:
     def __contains__(self, key: str) -> bool:
         """Whether the key is there."""
         return key in self.data
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All of its values that are text, and as basic authentication sends them."""
+        texts = {key: text for key in self.data if (text := self._decoded(key))}
+        user = f"{texts.get('username', '')}:{texts.get('password', '')}"
+        return (*texts.values(), encoded(user))
 
     def header(self, key: str) -> str:
         """A value that goes into a header as it is: ASCII on one line; a line's end at its end is taken off.
@@ -41,19 +49,22 @@ class Secret:
         """UTF-8 text, without white space around it; raises as `header` does."""
         if key not in self.data:
             raise self.lacks(key)
-        try:
-            value = base64.b64decode(self.data[key]).decode().strip()
-        except ValueError:
-            value = ""
-        if not value:
-            raise UnfitSecret(f"{self._where} error: key {key} must be UTF-8 text, and not empty")
-        return value
+        if value := self._decoded(key):
+            return value
+        raise UnfitSecret(f"{self._where} error: key {key} must be UTF-8 text, and not empty")
 
     def lacks(self, keys: str, remedy: str = "") -> UnfitProvider | UnfitSecret:
         """The error of missing keys."""
         if not self.name:
             return UnfitProvider(f"spec.provider.secretRef: required; name a Secret with key {keys}")
         return UnfitSecret(f"{self._where} error: key {keys} not found; {remedy or f'add key {keys} to the Secret'}")
+
+    def _decoded(self, key: str) -> str:
+        """Empty when it is no text."""
+        try:
+            return base64.b64decode(self.data[key]).decode().strip()
+        except ValueError:
+            return ""
 
     @property
     def _where(self) -> str:

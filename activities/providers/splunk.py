@@ -51,10 +51,10 @@ class Splunk:
         for event, message in events_of(reply.body.decode()):
             match event:
                 case "error":
-                    raise Unusable(f"error response: {json.dumps(message)[:200]}")
+                    raise Unusable(f"error response: {json.dumps(message)}")
                 case "control-message":
                     if message["event"] == "CHANNEL_ABORT":
-                        raise Unusable(f"error response: {json.dumps(message)[:200]}")
+                        raise Unusable(f"error response: {json.dumps(message)}")
                     ended = ended or message["event"] == "END_OF_CHANNEL"
                 case "data":
                     for point in message["data"]:

@@ -20,6 +20,8 @@ from activities.providers import asking
 from activities.providers.asking import Unusable, as_json, ask, guarded, newest, nothing, only, reach
 from activities.providers.base import Reading, Source
 from activities.providers.errors import UnfitProvider, UnfitSecret
+from activities.providers.google_transport import Transport
+from activities.redaction import redacted
 
 ADDRESS = "https://monitoring.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/monitoring.read",)
@@ -73,18 +75,23 @@ class Stackdriver:
         """URL and headers; Google's library waits for its own requests, hence the thread."""
         try:
             async with asyncio.timeout(asking.TIMEOUT_SECONDS):
-                project, token = await asyncio.to_thread(self._token)
+                project, token = await asyncio.to_thread(self._token, asyncio.get_running_loop())
         except TimeoutError as error:
             raise Unusable(f"no token from Google within {asking.TIMEOUT_SECONDS:g} s") from error
         except GoogleAuthError as error:
-            raise Unusable(f"no token from Google: {_first(error)}") from error
+            why = redacted(str(error.args[0] if error.args else error), self.source.secrets)
+            raise Unusable(f"no token from Google: {why[: asking.EXCERPT]}") from error
         url = self.source.url(f"v3/projects/{quote(project, safe='')}/timeSeries:query", default=ADDRESS)
         return url, {"Authorization": f"Bearer {token}"}
 
-    def _token(self) -> tuple[str, str]:
-        """Project and access token; raises GoogleAuthError, UnfitProvider, UnfitSecret."""
+    def _token(self, loop: asyncio.AbstractEventLoop) -> tuple[str, str]:
+        """Project and access token; raises GoogleAuthError, UnfitProvider, UnfitSecret.
+
+        The worker's own identity may come from the machine's metadata, which no key of a user's may name.
+        """
         credentials, project = self._credentials()
-        credentials.refresh(Request())
+        own = "serviceAccountKey" not in self.source.secret
+        credentials.refresh(Request() if own else Transport(self.source.http, loop))
         return project, str(credentials.token)
 
     def _credentials(self) -> tuple[Credentials, str]:
@@ -128,8 +135,3 @@ def value_of(point: Any) -> Any:
         raise Unusable(f"a point has {len(values)} values; select one column in the query")
     typed = values[0]
     return typed["doubleValue"] if "doubleValue" in typed else int(typed["int64Value"])
-
-
-def _first(error: Exception) -> str:
-    """What Google's library says; what it quotes after it may be long."""
-    return str(error.args[0] if error.args else error)[:200]

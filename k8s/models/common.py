@@ -25,6 +25,7 @@ class ApiModel(BaseModel):
         extra="ignore",
         frozen=True,
         use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it may hold secrets, and an error's causes travel far
     )
 
     @model_validator(mode="before")

@@ -1,5 +1,6 @@
 """From an object as the API server sends it to its model, or to an error that names field, value and remedy."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=ApiModel)
+SECRET_FIELDS = re.compile(
+    r"\b(?:url|address|proxy|metricsServer)$|\bprovider\.headers\b|\bwebhooks\[\d+\]\.metadata\b"
+)
+"""What stands in these may hold a password or a token."""
 
 
 def load_canary(obj: Any, *, strict: bool = False) -> Canary:
@@ -52,7 +57,8 @@ def problem(schema: Schema, detail: "ErrorDetails") -> str:
         case "value_error":
             return f"{path}: {detail['ctx']['error']}"
         case _:
-            return f"{path}: {quoted(detail['input'])} {_inner(detail['msg']).removeprefix('input ')}{remedy}"
+            stands = "***" if SECRET_FIELDS.search(path) else quoted(detail["input"])
+            return f"{path}: {stands} {_inner(detail['msg']).removeprefix('input ')}{remedy}"
 
 
 def locate(schema: Schema, location: Sequence[int | str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.alert import AlertChat
 from activities.bench import Bench, Defaults
+from activities.http import Http
 from k8s.client import Cluster
 from k8s.informer_factory import InformerFactory
 from k8s.resources import ALERT_PROVIDERS, CANARIES, SECRETS
@@ -32,10 +33,10 @@ T0KEN = "xoxb-t0ken"
 
 
 @pytest_asyncio.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+async def http() -> AsyncIterator[Http]:
     """A client that no proxy of the machine gets in the way of."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        yield http
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield Http(client)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Room:
 
 
 @pytest_asyncio.fixture
-async def room(api: ApiServer, cluster: Cluster, http: httpx.AsyncClient, receiver: Receiver) -> Room:
+async def room(api: ApiServer, cluster: Cluster, http: Http, receiver: Receiver) -> Room:
     """Where no AlertProvider is yet."""
     await api.put(CANARIES.path("test", "podinfo"), a_canary())
     bench = Bench(cluster, InformerFactory(cluster), http, Defaults(cluster_name="blue"))

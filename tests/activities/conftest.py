@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from activities.bench import Bench
+from activities.http import Http
 from k8s.client import Cluster
 from k8s.informer_factory import InformerFactory
 from tests.api_fixtures import api, cluster
@@ -25,7 +26,7 @@ class Outside:
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
         self.answer: Answer = lambda _: httpx.Response(200)
-        self.http = httpx.AsyncClient(transport=httpx.MockTransport(self._receive))
+        self.http = Http(httpx.AsyncClient(transport=httpx.MockTransport(self._receive)))
 
     async def _receive(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -37,7 +38,7 @@ class Outside:
 async def outside() -> AsyncIterator[Outside]:
     """Agrees with an empty 200 until a test says otherwise."""
     outside = Outside()
-    async with outside.http:
+    async with outside.http.client:
         yield outside
 
 

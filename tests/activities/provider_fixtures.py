@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from activities.http import Http
 from activities.providers.base import Provider, Source
 from activities.providers.registry import provider_for
 from activities.providers.secret import Secret
@@ -23,7 +24,7 @@ class Bazaar:
     """Where vendors are met."""
 
     loopback: Loopback
-    http: httpx.AsyncClient
+    http: Http
     cluster: Cluster
     key: str
     """Of a Google service account."""
@@ -69,7 +70,7 @@ async def bazaar(google_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     await loopback.server.start_server()
     kubeconfig = tmp_path / "bazaar"
     kubeconfig.write_text(KUBECONFIG.format(server=loopback.address))
-    async with Cluster.connect(kubeconfig) as cluster, httpx.AsyncClient(trust_env=False) as http:
+    async with Cluster.connect(kubeconfig) as cluster, httpx.AsyncClient(trust_env=False) as client:
         key = google_key.replace("@token_uri@", f"{loopback.address}/token")
-        yield Bazaar(loopback, http, cluster, key)
+        yield Bazaar(loopback, Http(client), cluster, key)
     await loopback.server.close()

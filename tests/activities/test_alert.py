@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from aiohttp import web
 from temporalio.exceptions import ApplicationError
@@ -17,6 +16,7 @@ from activities.alert import AlertChat
 from activities.alerts.destination import Destination
 from activities.alerts.registry import SINKS
 from activities.bench import Bench, Defaults
+from activities.http import Http
 from k8s.client import Cluster
 from k8s.informer_factory import InformerFactory
 from k8s.models.alert_provider import AlertProviderSpec
@@ -186,7 +186,7 @@ async def test_unfit_proxy(room: Room, proxy: str) -> None:
 # -- the worker's own chat --------------------------------------------------------------------------------------------
 
 
-async def test_workers_chat(api: ApiServer, cluster: Cluster, http: httpx.AsyncClient, receiver: Receiver) -> None:
+async def test_workers_chat(api: ApiServer, cluster: Cluster, http: Http, receiver: Receiver) -> None:
     """Is reached as the worker's settings say, and gone when they are."""
     await api.put(CANARIES.path("test", "podinfo"), a_canary())
     chat = Destination("slack", receiver.address, token=T0KEN, channel="releases")

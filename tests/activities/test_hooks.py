@@ -17,7 +17,7 @@ from tenacity import RetryCallState
 from activities import hooks
 from activities.bench import Bench
 from activities.hooks import CallHook, ask, checksum, pause_seconds, payload_of, retry_after_seconds, retrying
-from activities.http import NotReached, Reply
+from activities.http import Http, NotReached, Reply
 from k8s.models.webhook import Webhook
 from k8s.resources import CANARIES
 from tests.activities.conftest import Outside
@@ -136,8 +136,8 @@ async def test_connection_refused() -> None:
     """Really: nobody listens there."""
     async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(trust_env=False) as http:
-        answer = await ask(http, a_hook(url=f"http://127.0.0.1:{port}/"), {})
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await ask(Http(client), a_hook(url=f"http://127.0.0.1:{port}/"), {})
     assert answer.reached is False
     assert answer.refusal.startswith(f"http://127.0.0.1:{port}/: ConnectError")
 
@@ -243,7 +243,8 @@ def test_any_retry_after(text: str) -> None:
 
 async def test_disabled_verification(tls_receiver: str) -> None:
     """A certificate that nobody vouches for is refused, unless the hook says otherwise."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        http = Http(client)
         verified = await ask(http, a_hook(url=tls_receiver), {})
         assert verified.reached is False
         assert "CERTIFICATE_VERIFY_FAILED" in verified.refusal

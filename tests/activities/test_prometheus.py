@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from activities.http import Http
 from activities.providers import asking
 from activities.providers.base import Source
 from activities.providers.prometheus import Prometheus
@@ -28,7 +29,7 @@ def vector(*values: str) -> dict[str, Any]:
     return answer("vector", [{"metric": {}, "value": [1700000000.1, value]} for value in values])
 
 
-def server(http: httpx.AsyncClient, address: str = ADDRESS, **source: Any) -> Prometheus:
+def server(http: Http, address: str = ADDRESS, **source: Any) -> Prometheus:
     """One that is asked over this client, never over the API server."""
     cluster: Any = None
     return Prometheus.of(Source(http, cluster, address, **source))
@@ -37,8 +38,8 @@ def server(http: httpx.AsyncClient, address: str = ADDRESS, **source: Any) -> Pr
 async def reading(text: str | bytes) -> Value | NoData | Unreadable:
     """What an answer with this body reads as."""
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=text))
-    async with httpx.AsyncClient(transport=transport) as http:
-        return await server(http).query("up")
+    async with httpx.AsyncClient(transport=transport) as client:
+        return await server(Http(client)).query("up")
 
 
 @pytest.mark.parametrize(
@@ -121,8 +122,8 @@ async def test_redirects(outside: Outside, status: int) -> None:
 async def test_redirects_are_not_followed_by_any_client() -> None:
     """Not even by one that was made to."""
     transport = httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": "http://elsewhere"}))
-    async with httpx.AsyncClient(transport=transport, follow_redirects=True) as http:
-        assert await server(http).query("up") == Unreadable(detail="error response: 302: ")
+    async with httpx.AsyncClient(transport=transport, follow_redirects=True) as client:
+        assert await server(Http(client)).query("up") == Unreadable(detail="error response: 302: ")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,6 @@ async def test_secrets_stay_secret(token: str) -> None:
     """A header that cannot be sent is not quoted: what is answered here enters histories and events."""
     listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with listener, httpx.AsyncClient(trust_env=False) as http:
-        found = await server(http, address, headers={"X-Token": token}).query("up")
+    async with listener, httpx.AsyncClient(trust_env=False) as client:
+        found = await server(Http(client), address, headers={"X-Token": token}).query("up")
     assert found == Unreadable(detail=f"{address}/api/v1/query: a header holds characters that cannot be sent")

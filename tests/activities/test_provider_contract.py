@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from activities.http import Http
 from activities.providers import asking, influxdb, keptn
 from activities.providers.base import Source
 from activities.providers.cloudwatch import CloudWatch
@@ -232,9 +233,9 @@ async def test_never_raises(vendor: Vendor, data: st.DataObject, monkeypatch: py
     monkeypatch.setattr(Stackdriver, "_authorized", _identity)
     monkeypatch.setattr(CloudWatch, "_signed", _signature)
     text = body if isinstance(body, str) and isinstance(good, str) else json.dumps(body)
-    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=text))) as http:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=text))) as client:
         source = Source(
-            http,
+            Http(client),
             _Api(body if isinstance(body, dict) else {"items": body, "status": body}),  # type: ignore[arg-type]
             "" if vendor.in_cluster else "http://vendor",
             a_secret(vendor.secret),

@@ -14,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.bench import Bench, Defaults
 from activities.hooks import checksum
+from activities.http import Http
 from activities.publish import Publish, event_payload, timeout_seconds
 from k8s.client import Cluster
 from k8s.informer_factory import InformerFactory
@@ -43,14 +44,14 @@ def a_hook(url: str, name: str = "log", **changes: Any) -> dict[str, Any]:
 
 
 @pytest_asyncio.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
+async def http() -> AsyncIterator[Http]:
     """A client that no proxy of the machine gets in the way of."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        yield http
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield Http(client)
 
 
 @pytest.fixture
-def bench(cluster: Cluster, http: httpx.AsyncClient, receiver: Receiver) -> Bench:
+def bench(cluster: Cluster, http: Http, receiver: Receiver) -> Bench:
     """Of a worker with an event webhook of its own."""
     defaults = Defaults(event_webhook=f"http://{receiver.host}/workers-own")
     return Bench(cluster, InformerFactory(cluster), http, defaults)

@@ -11,6 +11,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.bench import Bench, Defaults
+from activities.http import Http
 from activities.registry import activities
 from k8s.affinity import REQUIRED
 from k8s.client import Cluster, Json
@@ -130,11 +131,12 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
         scene = await stack.enter_async_context(a_scene(stage, NAMESPACE))
         cluster = await stack.enter_async_context(Cluster.connect(stage.world.kubeconfig, user_agent=USER_AGENT))
         informers = await stack.enter_async_context(InformerFactory(cluster, NAMESPACE))
-        http = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
+        client = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
         scaled_objects = await stack.enter_async_context(Informer(cluster, SCALED_OBJECTS.path(NAMESPACE)))
         await scaled_objects.synced()  # an established kind is not served at once
         defaults = Defaults(mesh_provider=PROVIDER, include_label_prefix=("team/",), sync_scalers=True)
-        by_name = {name_of(function): function for function in activities(Bench(cluster, informers, http, defaults))}
+        bench = Bench(cluster, informers, Http(client), defaults)
+        by_name = {name_of(function): function for function in activities(bench)}
         yield Rig(scene, cluster, by_name)
 
 

@@ -11,6 +11,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.bench import Bench, Defaults
+from activities.http import Http
 from activities.registry import activities
 from k8s.client import Cluster, Json
 from k8s.informer_factory import InformerFactory
@@ -119,10 +120,10 @@ async def rig(stage: Stage) -> AsyncIterator[Rig]:
         await scene.apply(CONFIG, SECRET, deployment, autoscaler, canary)
         cluster = await stack.enter_async_context(Cluster.connect(stage.world.kubeconfig, user_agent=USER_AGENT))
         informers = await stack.enter_async_context(InformerFactory(cluster))
-        http = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
+        client = await stack.enter_async_context(httpx.AsyncClient(proxy=stage.proxy, trust_env=False))
         await informers.of(DEPLOYMENTS).synced()
         defaults = Defaults(mesh_provider=PROVIDER, metrics_server=stage.world.prometheus_url)
-        bench = Bench(cluster, informers, http, defaults)
+        bench = Bench(cluster, informers, Http(client), defaults)
         yield Rig(scene, cluster, {name_of(function): function for function in activities(bench)})
 
 

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from activities.hooks import ask
+from activities.http import Http
 from k8s.models.webhook import Webhook
 from tests.loadtester.calls import a_call, serving
 from workflows.effects import HookAnswer
@@ -51,14 +52,16 @@ async def test_a_canarys_webhook_passes_it_in_its_url(password: str, status: int
     """As a password, which whoever sends the request makes a header of."""
     async with serving(token="open-sesame") as client:  # noqa: S106 - opens nothing
         hook = Webhook(name="gate", url=f"http://canary:{password}@loadtester/gate/open")
-        answer = await ask(client, hook, a_call(""))
+        answer = await ask(Http(client), hook, a_call(""))
     assert answer == HookAnswer() if status == 202 else answer.refusal.startswith("401 Unauthorized")
 
 
 async def test_a_password_in_a_url_is_not_told() -> None:
     """Events are read by more people than Canaries are."""
-    async with httpx.AsyncClient(trust_env=False) as http:
-        answer = await ask(http, Webhook(name="gate", url="http://canary:hush@127.0.0.1:1/gate/open"), a_call(""))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await ask(
+            Http(client), Webhook(name="gate", url="http://canary:hush@127.0.0.1:1/gate/open"), a_call("")
+        )
     assert answer.refusal.startswith("http://127.0.0.1:1/gate/open: ")
     assert "hush" not in answer.refusal
 

@@ -111,3 +111,15 @@ async def test_senseless_environment(
     assert str(refusal.value).startswith("the connection to Temporal is not configured: ")
     assert text in str(refusal.value)
     assert str(refusal.value).endswith("see the TEMPORAL_… variables, and the file that TEMPORAL_CONFIG_FILE names")
+
+
+@pytest.mark.parametrize("line", ['api_key = "s3cret" oops', 'api_key = ["s3cret"]', 'tls = "s3cret"'])
+async def test_a_file_is_not_quoted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> None:
+    """The place of the mistake is told; what stands there may be a key."""
+    file = tmp_path / "temporal.toml"
+    file.write_text(f"[profile.default]\n{line}\n")
+    monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(file))
+    with pytest.raises(TemporalUnfit, match="TOML parse error at line 2") as refusal:
+        await connect()
+    assert "s3cret" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
