@@ -243,6 +243,33 @@ def worker() -> None:
     run(work())
 
 
+@app.command()
+def codec_server(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port.")] = 8081,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Whose pages may ask: the Temporal UI's address. May be repeated.")
+    ] = None,
+) -> None:
+    """Decrypt for the Temporal UI and command line what the worker encrypts, until SIGTERM.
+
+    Needs SERINUS_ENCRYPTION_KEYS as the worker has it, and SERINUS_CODEC_TOKEN where more than this machine reach it.
+
+    Example: `serinus codec-server --origin http://127.0.0.1:8233`
+
+    Exit codes: 0 ended by SIGTERM, 1 cannot listen, 2 wrong setting.
+    """
+    from worker.codec_server import serve_codec
+
+    async def work() -> int:
+        settings = load_settings()
+        configure_logs(settings.logs)
+        await serve_codec(settings.encryption, host, port, origin or [])
+        return 0
+
+    run(work())
+
+
 def mount() -> None:
     """The neighbours bring their own commands."""
     from loadtester.cli import loadtester

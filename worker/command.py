@@ -14,8 +14,8 @@ from temporalio.service import RPCError
 
 from k8s.errors import ClusterError, Unavailable
 from worker.completion import names, namespaces
-from worker.health import CannotListen
 from worker.manifests import Unreadable
+from worker.serving import CannotListen
 from worker.settings import WrongSetting
 from worker.temporal import TemporalUnfit
 

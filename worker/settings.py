@@ -4,6 +4,7 @@ The Temporal connection comes from Temporal's own variables and file (TEMPORAL_A
 TEMPORAL_API_KEY, TEMPORAL_CONFIG_FILE …), the cluster from KUBECONFIG or the pod's ServiceAccount.
 """
 
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from k8s.targets.base import DEFAULT_SELECTOR_LABELS
 
 TASK_QUEUE = "serinus"
 PREFIX = "SERINUS_"
+KEY_BYTES = 32
 OTHERS_VARIABLES = frozenset({"KUBECONFIG"})
 
 
@@ -46,6 +48,60 @@ class TemporalSettings(BaseSettings):
     """Waiting for pods holds a slot, not a core."""
     shutdown_grace_seconds: float = Field(default=10.0, ge=0)
     """Keep it below the pod's terminationGracePeriodSeconds."""
+
+
+class EncryptionSettings(BaseSettings):
+    """Keys for what Temporal stores. What holds a secret is never shown."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    encryption_keys: SecretStr = SecretStr("")
+    """`name=key`, with commas or line ends between; the first encrypts, all decrypt. Keys are 32 bytes, in base64."""
+    encryption_keys_file: Path | None = None
+    """A file that holds the same, such as one of a mounted Secret."""
+    codec_token: SecretStr = SecretStr("")
+    """Bearer token that `serinus codec-server` wants; required where others than this machine reach it."""
+
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """By name, in order; empty: nothing is encrypted."""
+        file = self.encryption_keys_file
+        return keys_of(file.read_text() if file else self.encryption_keys.get_secret_value())
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr) -> SecretStr:
+        keys_of(keys.get_secret_value())
+        return keys
+
+    @field_validator("encryption_keys_file")
+    @classmethod
+    def _holds_keys(cls, file: Path | None) -> Path | None:
+        try:
+            if file and not keys_of(file.read_text()):
+                raise ValueError("write the name of a file that holds a key; this one is empty")
+        except OSError as error:
+            raise ValueError(f"write the name of a file that can be read ({error.strerror})") from error
+        return file
+
+
+def keys_of(text: str) -> dict[str, bytes]:
+    """Keys by their names, in order.
+
+    Raises:
+        ValueError: a name is there twice or not at all, or a key is none; the text holds none of it.
+    """
+    lines = [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
+    keys = {}
+    for line in lines:
+        name, _, key = line.partition("=")
+        try:
+            keys[name] = b64decode(key, validate=True)
+        except ValueError:
+            keys[name] = b""
+    if len(keys) < len(lines) or "" in keys or any(len(key) != KEY_BYTES for key in keys.values()):
+        raise ValueError("write name=key, each name once, each key 32 bytes in base64 (openssl rand -base64 32)")
+    return keys
 
 
 class AlertSettings(BaseSettings):
@@ -125,6 +181,7 @@ class WorkerSettings(BaseSettings):
     """Port of /healthz, /readyz and /metrics. Flagger's default."""
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     temporal: TemporalSettings = Field(default_factory=TemporalSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     logs: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("selector_labels", "include_label_prefix", mode="before")
@@ -142,7 +199,10 @@ class WorkerSettings(BaseSettings):
 
 
 SECRET_VARIABLES = frozenset(
-    f"{PREFIX}{name.upper()}" for name, field in AlertSettings.model_fields.items() if field.annotation is SecretStr
+    f"{PREFIX}{name.upper()}"
+    for settings in (AlertSettings, EncryptionSettings)
+    for name, field in settings.model_fields.items()
+    if field.annotation is SecretStr
 )
 
 

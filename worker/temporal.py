@@ -9,12 +9,13 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from tenacity import AsyncRetrying, before_sleep_nothing, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from worker.codec import converter_of
+from worker.settings import load_settings
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.observation import CanaryRef, Record
 
@@ -51,7 +52,9 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
 
     Raises:
         TemporalUnfit: nobody listened in time, or the environment makes no sense.
+        WrongSetting: one of ours does not.
     """
+    converter = converter_of(load_settings().encryption.keys)
     try:
         options = ClientConfig.load_client_connect_config()
     except (RuntimeError, ValueError, OSError) as error:
@@ -67,7 +70,7 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
             reraise=True,
         ):
             with attempt:
-                return await Client.connect(data_converter=pydantic_data_converter, runtime=runtime, **options)
+                return await Client.connect(data_converter=converter, runtime=runtime, **options)
     except (RuntimeError, ValueError, OSError) as error:
         host = options["target_host"]
         raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error

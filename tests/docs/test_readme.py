@@ -14,14 +14,21 @@ from temporalio import workflow
 
 from playground.folders import Folders
 from worker import cli
-from worker.settings import AlertSettings, LogSettings, TemporalSettings, WorkerSettings
+from worker.settings import AlertSettings, EncryptionSettings, LogSettings, TemporalSettings, WorkerSettings
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.rollout import CanaryRollout
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
-SETTINGS: list[type[BaseSettings]] = [WorkerSettings, AlertSettings, TemporalSettings, LogSettings, Folders]
+SETTINGS: list[type[BaseSettings]] = [
+    WorkerSettings,
+    AlertSettings,
+    TemporalSettings,
+    EncryptionSettings,
+    LogSettings,
+    Folders,
+]
 
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:serinus|kubectl canary|temporal workflow) [^`…]+)`")

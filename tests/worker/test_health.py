@@ -5,7 +5,8 @@ import socket
 import httpx
 import pytest
 
-from worker.health import CannotListen, health_app, serving_health
+from worker.health import health_app, serving_health
+from worker.serving import CannotListen
 
 
 async def exported() -> bytes:
