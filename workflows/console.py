@@ -261,5 +261,6 @@ class Console(Telling):
             lines.append(f"> {state.waiting or state.halt}")
         if state.checks:
             lines.append("\n".join(f"- {check.name}: {wording.outcome(check)}" for check in state.checks))
-        lines.append("\n".join(f"    {sentence}" for sentence in state.log[-10:]))
+        # Fenced, since below a list an indented block would be a part of its last point.
+        lines.append("\n".join(["```", *state.log[-10:], "```"]))
         return "\n\n".join(lines)
