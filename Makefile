@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock audit crds docs clean
+.PHONY: help demo test lint format lock audit crds docs site clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ format: $(STAMP) ## Rewrite the code in the one format
 lock: $(STAMP) ## Resolve the direct dependencies anew into constraints.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 		--extra dev --output-file constraints.txt pyproject.toml
+
+site: $(STAMP) ## Build the documentation as a site into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 audit: $(STAMP) ## Ask PyPI for known vulnerabilities of the locked packages; needs network, so `lint` does without
 	@$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes \

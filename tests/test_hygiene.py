@@ -22,6 +22,7 @@ REGISTRIES = re.compile(
     )
 )
 INDEX = re.compile(r"(?:index-url|INDEX_URL|GOPROXY)\s*[=:]\s*\S*://")
+UNVERIFIED = re.compile(r"verify(?:_ssl)?\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False|_create_unverified")
 REQUIREMENT = re.compile(r"^[a-z0-9][a-z0-9._-]*==\S+")
 
 
@@ -77,6 +78,13 @@ def test_every_requirement_is_locked() -> None:
         assert "://" not in entry, entry
 
 
+def test_certificates_are_verified() -> None:
+    """Wherever no spec says otherwise, and but for our own metrics on loopback, which have none."""
+    ours = re.compile(r"^(?:activities|k8s|loadtester|worker|workflows)/")
+    found = [line for line in lines_with(UNVERIFIED) if ours.match(line)]
+    assert sorted(line.split(":")[0] for line in found) == ["activities/http.py", "worker/metrics.py"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "line"),
     [
@@ -84,6 +92,7 @@ def test_every_requirement_is_locked() -> None:
         (HOME, "'/" + "root/x'"),
         (REGISTRIES, "https://py" + "pi.org/simple"),
         (INDEX, "PIP_INDEX_URL" + "=https://mirror"),
+        (UNVERIFIED, "context.verify_mode = ssl.CERT_NONE"),
     ],
 )
 def test_what_would_be_found(pattern: re.Pattern[str], line: str) -> None:

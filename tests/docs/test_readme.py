@@ -19,7 +19,7 @@ from workflows.console import SEARCH_ATTRIBUTES
 from workflows.rollout import CanaryRollout
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
 SETTINGS: list[type[BaseSettings]] = [
     WorkerSettings,
