@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from k8s.models.loading import load_canary
-from k8s.routers.registry import router_for
+from k8s.routers.registry import ROUTERS, router_for
 from k8s.targets.registry import target_for
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "how-to").glob("*.md"))
@@ -35,3 +35,9 @@ def test_its_canaries_are_taken(page: Path) -> None:
         provider = str(canary.spec.provider)
         assert router_for(provider).problem(canary) == ""
         assert target_for(ref.api_version, ref.kind).problem(canary, provider) == ""
+
+
+def test_every_router_has_a_page() -> None:
+    """One for all versions of an API."""
+    shown = {str(load_canary(blocks(page)[0]).spec.provider).partition(":")[0] for page in PAGES}
+    assert {provider.partition(":")[0] for provider in ROUTERS} - {"linkerd"} == shown
