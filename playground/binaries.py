@@ -1,6 +1,6 @@
 """The programs a world is made of: found on this machine where their version fits, and otherwise built once.
 
-`ensure` is all that others call.
+`ensure`, and for tests `ensure_for_tests`, are all that others call.
 """
 
 import os
@@ -18,7 +18,7 @@ from playground.recipes import DEFINITIONS, RECIPES, Recipe, this_machine
 from playground.versions import fitting
 
 # Not built when every one of its programs is already on the machine.
-REPLACEABLE = ("kubernetes", "etcd")
+REPLACEABLE = {"kubernetes", "etcd", "helm"}
 
 
 class ProgramMissing(Exception):
@@ -60,6 +60,15 @@ async def ensure_programs() -> Programs:
     return Programs(_packaged("temporal"), await fitting("kubectl", ()) or _packaged("kubectl"))
 
 
+@dataclass(frozen=True)
+class Tools:
+    """Absolute paths of what only tests use."""
+
+    helm: Path
+    definitions: Mapping[str, Path]
+    """By recipe a folder of resource definitions; see `World.define`."""
+
+
 async def ensure(progress: Progress, folders: Folders | None = None) -> Binaries:
     """Everything a world needs, built now where it is neither on the machine nor in the cache.
 
@@ -69,12 +78,26 @@ async def ensure(progress: Progress, folders: Folders | None = None) -> Binaries
         ProgramMissing: the Python packages of the playground are not installed.
         UnsupportedMachine: nothing is known of this operating system or processor.
     """
-    folders = folders or Folders()
-    target = this_machine()
     packaged = {name: _packaged(name) for name in ("temporal", "temporal-test-server")}
     packaged["kubectl"] = await fitting("kubectl", ()) or _packaged("kubectl")
-    replaced = await _replaced(folders)
-    wanted = [recipe for name, recipe in RECIPES.items() if name not in replaced]
+    outputs, definitions = await _outputs(progress, folders or Folders(), for_tests=False)
+    return _binaries(packaged | outputs, definitions)
+
+
+async def ensure_for_tests(progress: Progress, folders: Folders | None = None) -> Tools:
+    """What only tests need, built in the same way; raises the same."""
+    outputs, definitions = await _outputs(progress, folders or Folders(), for_tests=True)
+    return Tools(helm=outputs["helm"], definitions=definitions)
+
+
+async def _outputs(
+    progress: Progress, folders: Folders, *, for_tests: bool
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Where each output of these recipes is, found or built, and by recipe the folders of resource definitions."""
+    target = this_machine()
+    asked = {name: recipe for name, recipe in RECIPES.items() if recipe.for_tests is for_tests}
+    replaced = await _replaced(asked, folders)
+    wanted = [recipe for name, recipe in asked.items() if name not in replaced]
     places = {recipe.name: place(recipe, folders.cache, target) for recipe in wanted}
     missing = [recipe for recipe in wanted if not places[recipe.name].exists()]
     if missing:
@@ -82,7 +105,7 @@ async def ensure(progress: Progress, folders: Folders | None = None) -> Binaries
     built = {output: places[recipe.name] / output for recipe in wanted for output in recipe.outputs}
     found = {name: path for paths in replaced.values() for name, path in paths.items()}
     definitions = {recipe.name: places[recipe.name] / DEFINITIONS for recipe in wanted if DEFINITIONS in recipe.outputs}
-    return _binaries(packaged | built | found, definitions)
+    return built | found, definitions
 
 
 async def _build(missing: list[Recipe], cache: Path, target: tuple[str, str], progress: Progress) -> None:
@@ -93,12 +116,12 @@ async def _build(missing: list[Recipe], cache: Path, target: tuple[str, str], pr
         await builder.build(recipe)
 
 
-async def _replaced(folders: Folders) -> dict[str, dict[str, Path]]:
-    """The recipes that need no build, each with the programs found in its place."""
+async def _replaced(recipes: Mapping[str, Recipe], folders: Folders) -> dict[str, dict[str, Path]]:
+    """Those of the recipes that need no build, each with the programs found in its place."""
     assets = [folders.assets] if folders.assets else []
     replaced = {}
-    for name in REPLACEABLE:
-        found = {program: await fitting(program, assets) for program in RECIPES[name].packages}
+    for name in REPLACEABLE & recipes.keys():
+        found = {program: await fitting(program, assets) for program in recipes[name].packages}
         fit = {program: path for program, path in found.items() if path is not None}
         if len(fit) == len(found):
             replaced[name] = fit

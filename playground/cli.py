@@ -12,7 +12,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from playground.binaries import Binaries, ProgramMissing, ensure
+from playground.binaries import Binaries, ProgramMissing, ensure, ensure_for_tests
 from playground.building import BuildFailed
 from playground.folders import Folders
 from playground.golang import GoMissing
@@ -30,16 +30,20 @@ INTERRUPTED = 130
 
 
 @app.command()
-def build() -> None:
+def build(
+    for_tests: Annotated[
+        bool, typer.Option("--for-tests", help="Also build what only Serinus' own tests run.")
+    ] = False,
+) -> None:
     """Build what the playground runs, once; later calls find it in the cache.
 
-    Example: `serinus playground build`
+    Examples: `serinus playground build` · `serinus playground build --for-tests`
 
     Exit codes: 0 all is there, 1 something could not be built (the message says what), 130 interrupted.
     """
     console = Console()
     try:
-        binaries = asyncio.run(_build(console))
+        binaries = asyncio.run(_build(console, for_tests=for_tests))
     except CANNOT_BUILD as error:
         raise _refused(console, error) from error
     except KeyboardInterrupt:
@@ -81,8 +85,10 @@ def trim() -> None:
     Console().print(f"Deleted {folder}", highlight=False, soft_wrap=True)
 
 
-async def _build(console: Console) -> Binaries:
+async def _build(console: Console, *, for_tests: bool = False) -> Binaries:
     with ConsoleProgress(console) as progress:
+        if for_tests:
+            await ensure_for_tests(progress)
         return await ensure(progress)
 
 

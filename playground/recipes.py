@@ -12,6 +12,7 @@ from pathlib import Path
 MODULES = Path(__file__).parent / "modules"
 KUBERNETES = "1.37.2"
 PROMETHEUS = "3.15.1"
+HELM = "3.22.0"
 DEFINITIONS = "crds"
 """The folder of a build with resource definitions in it."""
 STRIPPED = "-s -w"
@@ -48,6 +49,8 @@ class Recipe:
     copies: tuple[Copy, ...] = ()
     cpu_seconds: int = 5
     """Processor time of a first build in the order of `RECIPES`: what people are told to expect, not a limit."""
+    for_tests: bool = False
+    """No world runs it: built for the tests that use it, and for nobody else."""
 
     @property
     def folder(self) -> Path:
@@ -103,6 +106,23 @@ def _kubernetes() -> Recipe:
         f"-X {version}.gitMajor={major} -X {version}.gitMinor={minor} "
         f"-X k8s.io/client-go/pkg/version.gitVersion=v{KUBERNETES}",
         cpu_seconds=720,
+    )
+
+
+def _helm() -> Recipe:
+    major, minor, _ = KUBERNETES.split(".")
+    # `helm template` and `helm lint` judge by the Kubernetes they were built to know, unless they ask a cluster.
+    judges = " ".join(
+        f"-X {package}.k8sVersionMajor={major} -X {package}.k8sVersionMinor={minor}"
+        for package in ("helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules")
+    )
+    return Recipe(
+        name="helm",
+        what=f"Helm {HELM}, which the charts are tested with",
+        packages={"helm": "helm.sh/helm/v3/cmd/helm"},
+        ldflags=f"{STRIPPED} -X helm.sh/helm/v3/internal/version.version=v{HELM} {judges}",
+        cpu_seconds=150,
+        for_tests=True,
     )
 
 
@@ -192,6 +212,19 @@ RECIPES = {
             copies=(
                 Copy("github.com/openservicemesh/osm", ("cmd/osm-bootstrap/crds/smi_traffic_split.yaml",), DEFINITIONS),
             ),
+        ),
+        _helm(),
+        Recipe(
+            name="prometheus-operator",
+            what="the Prometheus Operator's 0.85.0 definition of the ServiceMonitor",
+            copies=(
+                Copy(
+                    "github.com/prometheus-operator/prometheus-operator",
+                    ("example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",),
+                    DEFINITIONS,
+                ),
+            ),
+            for_tests=True,
         ),
     )
 }

@@ -14,6 +14,8 @@ KUBERNETES_MINOR = (1, 37)
 # Older ones cannot answer a watch-list, which the API server's own caches and Serinus' informers start with.
 OLDEST_ETCD = (3, 5, 13)
 OLDEST_GO = (1, 26, 0)
+# The first that adopts, with --take-ownership, what another tool made.
+OLDEST_HELM = (3, 17, 0)
 
 
 def parse(said: str) -> Version | None:
@@ -35,14 +37,19 @@ def _recent_etcd(version: Version) -> bool:
     return version >= OLDEST_ETCD
 
 
+def _recent_helm(version: Version) -> bool:
+    return OLDEST_HELM <= version < (4, 0, 0)
+
+
 FITS: dict[str, Callable[[Version], bool]] = {
     "kube-apiserver": _same_minor,
     "kube-controller-manager": _same_minor,
     "kube-scheduler": _same_minor,
     "kubectl": _client_of_minor,
     "etcd": _recent_etcd,
+    "helm": _recent_helm,
 }
-ASK = {"kubectl": ("version", "--client")}
+ASK = {"kubectl": ("version", "--client"), "helm": ("version", "--short")}
 
 
 def fits(name: str, said: str) -> bool:

@@ -12,7 +12,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 from rich.console import Console
 
-from playground.binaries import Binaries, ensure
+from playground.binaries import Binaries, Tools, ensure, ensure_for_tests
 from playground.progress import ConsoleProgress
 from playground.stage import Stage
 from playground.world import World
@@ -26,6 +26,7 @@ settings.register_profile("serinus", deadline=None, suppress_health_check=[Healt
 settings.load_profile("serinus")
 
 BINARIES = pytest.StashKey[Binaries]()
+TOOLS = pytest.StashKey[Tools]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,12 +38,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what the collected tests run before the first of them starts, so that no test's time-out counts it."""
     gc.enable()
-    if session.config.option.collectonly or not any(_uses_binaries(item) for item in session.items):
+    asked = {name for item in session.items for name in getattr(item, "fixturenames", ())} & {"binaries", "tools"}
+    if session.config.option.collectonly or not asked:
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled(), ConsoleProgress(Console(stderr=True)) as progress:
-        session.config.stash[BINARIES] = asyncio.run(ensure(progress))
+        if "binaries" in asked:
+            session.config.stash[BINARIES] = asyncio.run(ensure(progress))
+        if "tools" in asked:
+            session.config.stash[TOOLS] = asyncio.run(ensure_for_tests(progress))
 
 
 def pytest_sessionfinish() -> None:
@@ -56,6 +61,12 @@ def binaries(pytestconfig: pytest.Config) -> Binaries:
     return pytestconfig.stash[BINARIES]
 
 
+@pytest.fixture(scope="session")
+def tools(pytestconfig: pytest.Config) -> Tools:
+    """What no world runs."""
+    return pytestconfig.stash[TOOLS]
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """A stage that runs until the session ends; tests keep apart from one another by using namespaces of their own."""
@@ -67,7 +78,3 @@ async def stage(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) ->
 def world(stage: Stage) -> World:
     """The stage's world: one control plane serves the whole session."""
     return stage.world
-
-
-def _uses_binaries(item: pytest.Item) -> bool:
-    return "binaries" in getattr(item, "fixturenames", ())

@@ -21,6 +21,9 @@ CASES = [
     ("kubectl", "Client Version: v1.36.0", True),
     ("kubectl", "Client Version: v1.38.1", True),
     ("kubectl", "Client Version: v1.32.4-dispatcher", False),
+    ("helm", "v3.17.0+g301108e", True),
+    ("helm", "v3.16.4+g7877b45", False),
+    ("helm", "v4.0.1+g12500dd", False),
     ("hey", "hey 9.9.9", False),
 ]
 
