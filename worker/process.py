@@ -45,7 +45,9 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
     meters, sdk = Meters(), Sdk.start()
     async with (
         Cluster.connect(settings.kubeconfig) as cluster,
-        Watches(cluster, settings.namespace, scalers=settings.sync_scalers) as watches,
+        Watches(
+            cluster, settings.namespace, configs=settings.enable_config_tracking, scalers=settings.sync_scalers
+        ) as watches,
         httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as outside,
         serving_health(
             settings.host,

@@ -23,15 +23,23 @@ class Watches:
     Those of the targets' kinds begin with the first Canary that has such a target.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, *, scalers: bool = False) -> None:
-        """Of the whole cluster when the namespace is empty; `scalers`: autoscalers are watched too."""
+    def __init__(self, cluster: Cluster, namespace: str, *, configs: bool = True, scalers: bool = False) -> None:
+        """Of the whole cluster when the namespace is empty.
+
+        Args:
+            cluster: where.
+            namespace: the only one that is watched; empty: all.
+            configs: whether ConfigMaps and Secrets are watched.
+            scalers: whether autoscalers are watched.
+        """
         scope = namespace or None
         self.canaries = Informer(cluster, CANARIES.path(scope))
         self.targets = InformerFactory(cluster, scope)
         # Metadata only: a resourceVersion tells of a change, and no secret is held in memory.
         self.configs = {
-            "configmap": Informer(cluster, CONFIG_MAPS.path(scope), metadata_only=True),
-            "secret": Informer(cluster, SECRETS.path(scope), metadata_only=True),
+            kind: Informer(cluster, resource.path(scope), metadata_only=True)
+            for kind, resource in (("configmap", CONFIG_MAPS), ("secret", SECRETS))
+            if configs
         }
         self.scalers = {
             kind: Informer(cluster, scaler.resource.path(scope)) for kind, scaler in SCALERS.items() if scalers

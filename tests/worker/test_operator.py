@@ -170,7 +170,8 @@ async def an_operator(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = WorkerSettings()
-    async with Watches(cluster, "", scalers=settings.sync_scalers) as watches:
+    configs = settings.enable_config_tracking
+    async with Watches(cluster, "", configs=configs, scalers=settings.sync_scalers) as watches:
         task = asyncio.create_task(Operator(cast("Client", temporal), watches, settings).run())
         await watches.synced()
         yield
@@ -181,7 +182,7 @@ async def an_operator(
 async def test_configs_that_are_not_tracked(
     api: ApiServer, cluster: Cluster, temporal: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With tracking off their versions are no part of the status, and a change is no reason for anything."""
+    """With tracking off nobody looks at them, and a change is no reason for anything."""
     await at_rest(api)
     canary = cast("Json", api.read(CANARY))
     await api.put(CANARY, canary | {"status": {**canary["status"], "configVersions": {}}})
@@ -189,6 +190,7 @@ async def test_configs_that_are_not_tracked(
         await api.put(SETTINGS, {"data": {"color": "green"}})
         await released(api)
         assert await temporal.next() == Signal(PODINFO, "the target has a new revision", starts=True)
+    assert not [path for path in api.asked("GET") if path.endswith(("/configmaps", "/secrets"))]
 
 
 @pytest.mark.parametrize("kind", SCALERS)
