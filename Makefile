@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+IMAGE ?= serinus:0.1.0
+IMAGE_FLAGS ?=
+BUILDER ?= $(firstword $(foreach each,buildah podman docker,$(shell command -v $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock audit crds docs site clean
+.PHONY: help demo test lint format lock audit crds deploy image docs site clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,7 +25,7 @@ demo: $(STAMP) ## Start a whole small world on this machine and tell a canary's 
 	@$(BIN)/serinus demo
 
 test: $(STAMP) ## Run every test, the fast ones first
-	@$(BIN)/serinus playground build
+	@$(BIN)/serinus playground build --for-tests
 	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
 	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile
 
@@ -47,8 +50,16 @@ audit: $(STAMP) ## Ask PyPI for known vulnerabilities of the locked packages; ne
 	@$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes \
 		--requirement constraints.txt
 
-crds: $(STAMP) ## Generate deploy/crds from the models
+crds: $(STAMP) ## Generate deploy/crds from the models, and deploy/kustomize with them
 	@$(BIN)/python -m k8s.crd deploy/crds
+	@$(MAKE) --no-print-directory deploy
+
+deploy: $(STAMP) ## Generate deploy/kustomize from the charts
+	@$(BIN)/python -m playground.charts deploy/kustomize
+
+image: ## Build the image of the worker and the load tester, as IMAGE, with buildah, podman or docker
+	@test -n "$(BUILDER)" || { echo "serinus: no buildah, podman or docker on PATH; set BUILDER"; exit 1; }
+	@$(BUILDER) build --file deploy/image/Containerfile --tag $(IMAGE) $(IMAGE_FLAGS) .
 
 docs: $(STAMP) ## Generate the reference in docs/cli.md from the commands' help
 	@$(BIN)/python -m worker.reference docs/cli.md

@@ -90,9 +90,7 @@ async def ensure_for_tests(progress: Progress, folders: Folders | None = None) -
     return Tools(helm=outputs["helm"], definitions=definitions)
 
 
-async def _outputs(
-    progress: Progress, folders: Folders, *, for_tests: bool
-) -> tuple[dict[str, Path], dict[str, Path]]:
+async def _outputs(progress: Progress, folders: Folders, *, for_tests: bool) -> tuple[dict[str, Path], dict[str, Path]]:
     """Where each output of these recipes is, found or built, and by recipe the folders of resource definitions."""
     target = this_machine()
     asked = {name: recipe for name, recipe in RECIPES.items() if recipe.for_tests is for_tests}

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NoReturn, Protocol, Self
 
 from playground.binaries import Binaries
+from playground.credentials import write_kubeconfig
 from playground.plots import GUIDE, Plot, manifest
 from playground.ports import LOOPBACK, free_ports
 from playground.probes import answers
@@ -21,6 +22,10 @@ from playground.process import Process, ProcessExited
 from playground.world import World
 
 ROOT = Path(__file__).parents[1]
+INSTALLED = ROOT / "deploy" / "kustomize" / "base"
+INSTALLED_IN, SERVICE_ACCOUNT = "serinus-system", "serinus"
+TOKEN_HOURS = 10_000
+"""More than a year: a demo may stay up for long."""
 READY_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 PROVIDER = "gatewayapi:v1beta1"
@@ -43,10 +48,21 @@ class Ground(Protocol):
 
 
 class Actor:
-    """One of our own processes: a Python module, with where to ask whether it serves."""
+    """One of our own processes: a Python module, with where to ask whether it serves.
 
-    def __init__(self, name: str, words: list[str], health: str, stage: Ground) -> None:
+    Args:
+        name: of its log file.
+        words: after `python -m`.
+        health: the URL that answers 200 once it serves.
+        stage: where it runs.
+        settings: what differs for it from the stage's environment.
+    """
+
+    def __init__(
+        self, name: str, words: list[str], health: str, stage: Ground, *, settings: dict[str, str] | None = None
+    ) -> None:
         self.name = name
+        self._settings = settings or {}
         self._command: list[str | Path] = [Path(sys.executable), "-m", *words]
         self._health = health
         self._stage = stage
@@ -57,7 +73,7 @@ class Actor:
         self.process = Process(
             self.name,
             self._stage.folder / "logs" / f"{self.name}.log",
-            environment=self._stage.env,
+            environment=self._stage.env | self._settings,
             grace_seconds=GRACE_SECONDS,
             on_exit=self._stage.on_exit,
         )
@@ -102,13 +118,24 @@ class Stage:
             self,
         )
         self.loadtester = Actor("loadtester", ["loadtester", "--port", str(loadtester)], f"{tester}/healthz", self)
-        self.worker = Actor("worker", ["worker", "worker"], f"http://{LOOPBACK}:{health}/readyz", self)
+        self.worker = Actor(
+            "worker",
+            ["worker", "worker"],
+            f"http://{LOOPBACK}:{health}/readyz",
+            self,
+            settings={"KUBECONFIG": str(self.worker_kubeconfig)},
+        )
         self._running = AsyncExitStack()
 
     @property
     def kubeconfig(self) -> Path:
         """The administrator's."""
         return self.world.kubeconfig
+
+    @property
+    def worker_kubeconfig(self) -> Path:
+        """Of the ServiceAccount that the worker has in a cluster."""
+        return self._kubeconfig(SERVICE_ACCOUNT)
 
     @property
     def temporal_address(self) -> str:
@@ -158,6 +185,7 @@ class Stage:
             await starting.enter_async_context(self.world)
             self._lay_out_programs()
             await self.world.define(ROOT / "deploy" / "crds")
+            await self._admit_worker()
             for actor in (self.mesh, self.loadtester, self.worker):
                 starting.push_async_callback(actor.stop)
                 await actor.start()
@@ -170,6 +198,23 @@ class Stage:
     ) -> None:
         """End everything in good order."""
         await self._running.aclose()
+
+    async def _admit_worker(self) -> None:
+        """The worker may here what it may in a cluster where it is installed, and no more."""
+        files = [INSTALLED / f"{name}.yaml" for name in ("namespace", "serviceaccount", "rbac")]
+        await self.world.kubectl("apply", *(word for file in files for word in ("-f", str(file))))
+        await self.kubeconfig_of(SERVICE_ACCOUNT)
+
+    async def kubeconfig_of(self, account: str) -> Path:
+        """A kubeconfig with a token of a ServiceAccount in the namespace of the installation."""
+        words = ("-n", INSTALLED_IN, "create", "token", account, f"--duration={TOKEN_HOURS}h")
+        token, api = (await self.world.kubectl(*words)).strip(), self.world.apiserver
+        path = self._kubeconfig(account)
+        write_kubeconfig(path, api.url, api.certificate, token)
+        return path
+
+    def _kubeconfig(self, account: str) -> Path:
+        return self.folder / f"{account}-kubeconfig"
 
     def _lay_out_programs(self) -> None:
         """Links to what people call here; `hey` goes through the proxy only when it is told to by a flag."""

@@ -75,6 +75,8 @@ class ApiServer(Component):
             *("--permit-address-sharing", "--cert-dir", str(self.pki)),
             *("--shutdown-watch-termination-grace-period", "1s"),
             *("--token-auth-file", str(self.pki / "tokens.csv"), "--authorization-mode", "RBAC"),
+            # Off by default, but on where OpenShift is: who owns an object for good must be allowed to.
+            *("--enable-admission-plugins", "OwnerReferencesPermissionEnforcement"),
             *("--service-account-issuer", "https://kubernetes.default.svc"),
             *("--service-account-key-file", key, "--service-account-signing-key-file", key),
             *("--service-cluster-ip-range", "10.96.0.0/16", "--allow-privileged"),

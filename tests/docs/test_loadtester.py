@@ -9,7 +9,7 @@ from loadtester.metrics import Metrics
 from loadtester.payload import WITH_CURL, Kind
 from loadtester.settings import PREFIX, LoadTesterSettings, load_settings
 from loadtester.tasks import Tasks
-from tests.docs.test_readme import written
+from tests.settings import written
 
 PAGE = (Path(__file__).parents[2] / "docs" / "loadtester.md").read_text()
 ROW = re.compile(rf"^\| `({PREFIX}\w+)` \| (?:`(.*?)`)? ?\|", re.MULTILINE)

@@ -8,27 +8,18 @@ from typing import Any
 
 import pytest
 import typer
-from pydantic import AliasChoices, SecretStr
-from pydantic_settings import BaseSettings
 from temporalio import workflow
 
 from playground.folders import Folders
+from tests.settings import WORKERS, variables, written
 from worker import cli
-from worker.settings import AlertSettings, EncryptionSettings, LogSettings, TemporalSettings, WorkerSettings
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.rollout import CanaryRollout
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text() for page in PAGES}
-SETTINGS: list[type[BaseSettings]] = [
-    WorkerSettings,
-    AlertSettings,
-    TemporalSettings,
-    EncryptionSettings,
-    LogSettings,
-    Folders,
-]
+SETTINGS = variables(*WORKERS, Folders)
 
 FENCE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:serinus|kubectl canary|temporal workflow) [^`…]+)`")
@@ -121,51 +112,17 @@ def test_every_search_attribute_is_documented_and_no_other() -> None:
     assert {name for name in known if f"`{name}`" in TEXTS["README.md"]} == known
 
 
-def variables() -> dict[str, Any]:
-    """Every SERINUS_ variable that something reads, with its default."""
-    found = {}
-    for settings in SETTINGS:
-        prefix = settings.model_config.get("env_prefix", "")
-        for name, field in settings.model_fields.items():
-            nested = isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)
-            alias = field.validation_alias
-            first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
-            variable = str(first or f"{prefix}{name.upper()}")
-            if variable.startswith("SERINUS_") and not nested:
-                found[variable] = field.default
-    return found
-
-
 def test_the_documented_variables_are_those_that_are_read() -> None:
     """None is missing, none is invented."""
     documented = {name for text in TEXTS.values() for name in re.findall(r"SERINUS_[A-Z_]*[A-Z]", text)}
-    assert documented == set(variables())
+    assert documented == set(SETTINGS)
 
 
 def test_the_documented_defaults_are_those_in_force() -> None:
     """As somebody would write them into the environment."""
     rows = dict(ROW.findall(TEXTS["README.md"]))
     assert rows
-    assert rows == {name: written(variables()[name]) for name in rows}
-
-
-def written(default: Any) -> str:
-    """A default as text of an environment variable."""
-    match default:
-        case bool():
-            return str(default).lower()
-        case float():
-            return f"{default:g}"
-        case tuple():
-            return ",".join(default)
-        case SecretStr():
-            return default.get_secret_value()
-        case re.Pattern():
-            return str(default.pattern)
-        case None:
-            return ""
-        case _:
-            return str(default)
+    assert rows == {name: written(SETTINGS[name]) for name in rows}
 
 
 @pytest.mark.parametrize("page", TEXTS)
