@@ -1,0 +1,143 @@
+"""Serinus as it is installed, in pods, with real pods to release: bootstrap, promotion, rollback, and lost pods.
+
+There is no router and no Prometheus here: releases are blue/green by Services, judged by the load tester's answers.
+"""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from k8s.client import Json
+from tests.e2e.conftest import APPLICATION, SYSTEM, Installed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
+
+IMAGE = "ghcr.io/stefanprodan/podinfo"
+TESTER = "http://flagger-loadtester.test/"
+CANARY_URL = "http://podinfo-canary.test:9898"
+BAD = "6.0.2"
+LONG = "--timeout=240s"
+
+
+def canary() -> Json:
+    """Two looks at each release; one that says it is the bad one is refused."""
+    webhooks = [
+        ("acceptance-test", "pre-rollout", {"type": "bash", "cmd": f"curl -sd 'test' {CANARY_URL}/token | grep token"}),
+        ("load-test", "rollout", {"type": "cmd", "cmd": f"hey -z 5s -q 10 -c 2 {CANARY_URL}/"}),
+        (
+            "not-the-bad-one",
+            "rollout",
+            {"type": "bash", "cmd": f"curl -s {CANARY_URL}/version | grep -v '\"{BAD}\"' | grep version"},
+        ),
+    ]
+    return {
+        "apiVersion": "flagger.app/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": APPLICATION},
+        "spec": {
+            "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo"},
+            "progressDeadlineSeconds": 120,
+            "revertOnDeletion": True,
+            "service": {"port": 9898, "targetPort": 9898},
+            "analysis": {
+                "interval": "5s",
+                "threshold": 2,
+                "iterations": 3,
+                "webhooks": [
+                    {"name": name, "type": kind, "url": TESTER, "timeout": "10s", "metadata": metadata}
+                    for name, kind, metadata in webhooks
+                ],
+            },
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What was seen on the way."""
+
+    served: tuple[str, str, str]
+    """The version that users met after bootstrap, promotion and rollback."""
+    events: list[str]
+    history: list[Json]
+    """As `serinus history` has it, asked in a pod after Temporal's was lost."""
+
+
+@pytest.fixture(scope="module")
+def walk(installed: Installed) -> Walk:
+    """A good release in the middle of which every worker is lost, a bad one, and a lost Temporal."""
+    installed.apply(canary())
+    until_phase(installed, "Initialized")
+    first = served(installed)
+    release(installed, "6.0.1")
+    until_phase(installed, "Progressing")
+    installed.kubectl("-n", SYSTEM, "delete", "pods", "-l", "app.kubernetes.io/component=worker", LONG)
+    until_phase(installed, "Succeeded")
+    second = served(installed)
+    release(installed, BAD)
+    until_phase(installed, "Failed")
+    third = served(installed)
+    installed.kubectl("-n", SYSTEM, "delete", "pod", "serinus-temporal-0", LONG)
+    installed.kubectl("-n", SYSTEM, "rollout", "status", "statefulset/serinus-temporal", LONG)
+    words = ("exec", "deployment/serinus", "--", "serinus", "history", "podinfo", "-n", APPLICATION, "-o", "json")
+    history = json.loads(installed.kubectl("-n", SYSTEM, *words))
+    events = json.loads(installed.kubectl("-n", APPLICATION, "get", "events", "-o", "json"))["items"]
+    return Walk((first, second, third), [event["message"] for event in events], history)
+
+
+def release(installed: Installed, version: str) -> None:
+    """Another image for the target."""
+    installed.kubectl("-n", APPLICATION, "set", "image", "deployment/podinfo", f"podinfod={IMAGE}:{version}")
+
+
+def until_phase(installed: Installed, phase: str) -> None:
+    """Return once the Canary is in it."""
+    condition = f"--for=jsonpath={{.status.phase}}={phase}"
+    installed.kubectl("-n", APPLICATION, "wait", "canary/podinfo", condition, LONG)
+
+
+def served(installed: Installed) -> str:
+    """The version that answers the users of podinfo; nodes hear of a new Service a moment after it was made."""
+    curl = ("curl", "-sS", "--fail", "--retry", "10", "--retry-all-errors", "--retry-delay", "1")
+    words = ("exec", "deployment/flagger-loadtester", "--", *curl, "http://podinfo.test:9898/version")
+    return str(json.loads(installed.kubectl("-n", APPLICATION, *words))["version"])
+
+
+def test_users_meet_what_was_promoted(walk: Walk) -> None:
+    """The good release and not the bad one."""
+    assert walk.served == ("6.0.0", "6.0.1", "6.0.1")
+
+
+def test_a_good_release_survives_the_workers(walk: Walk) -> None:
+    """It is told to its end, and once."""
+    assert walk.events.count("Promotion completed! Scaling down podinfo.test") == 1
+    assert "Pre-rollout check acceptance-test passed" in walk.events
+
+
+def test_a_bad_release_is_rolled_back(walk: Walk) -> None:
+    """By what the load tester answered."""
+    assert "Rolling back podinfo.test failed checks threshold reached 2" in walk.events
+    assert any(
+        text.startswith("Halt podinfo.test advancement external check not-the-bad-one failed") for text in walk.events
+    )
+
+
+def test_the_history_survives_temporals_pod(walk: Walk) -> None:
+    """It is on the volume, which the server may write although it is not root."""
+    assert [run["state"] for run in walk.history] == ["Failed", "Succeeded", "Initialized"]
+
+
+@pytest.mark.parametrize("workload", ["deployment/serinus", "statefulset/serinus-temporal"])
+def test_nobody_is_root(installed: Installed, workload: str) -> None:
+    """In pods that cannot write to their own file system either."""
+    pods = json.loads(installed.kubectl("-n", SYSTEM, "get", workload, "-o", "json"))["spec"]["template"]["spec"]
+    context = pods["containers"][0]["securityContext"]
+    assert context["runAsNonRoot"]
+    assert context["readOnlyRootFilesystem"]
+
+
+def test_the_metrics_are_served(installed: Installed) -> None:
+    """At the Service that a ServiceMonitor would find."""
+    page = installed.kubectl("get", "--raw", f"/api/v1/namespaces/{SYSTEM}/services/serinus:http/proxy/metrics")
+    assert 'flagger_info{mesh_provider="kubernetes"' in page
