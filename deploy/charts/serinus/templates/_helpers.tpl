@@ -52,6 +52,7 @@ SERINUS_NO_CROSS_NAMESPACE_REFS: {{ .Values.noCrossNamespaceRefs | quote }}
 SERINUS_MINIMUM_INTERVAL_SECONDS: {{ .Values.minimumIntervalSeconds | quote }}
 SERINUS_UNREADABLE_LIMIT: {{ .Values.unreadableLimit | int | quote }}
 SERINUS_DRAIN_SECONDS: {{ .Values.drainSeconds | quote }}
+SERINUS_ALLOW_METADATA_ADDRESSES: {{ .Values.allowMetadataAddresses | quote }}
 SERINUS_SHUTDOWN_GRACE_SECONDS: {{ .Values.shutdownGraceSeconds | int | quote }}
 SERINUS_LOG_LEVEL: {{ .Values.logLevel | quote }}
 SERINUS_LOG_FORMAT: {{ .Values.logFormat | quote }}
