@@ -32,6 +32,8 @@ class Vigil(Console):
     """Of the Canary when it was last looked at."""
     cancel_heeded = False
     """The workflow was cancelled, and that rollout is over; a later one is not to be rolled back for it."""
+    suspensions = 0
+    """Each may have lasted for days: what was answered before it is out of date."""
 
     async def _await_ready(self, role: Role) -> None:
         """Until the workload is ready; every progress of its pods buys a new deadline."""
@@ -39,11 +41,13 @@ class Vigil(Console):
         workload = names.target if role is Role.CANARY else names.primary
         available, lacking = -1, "its pods are not seen yet"
         while True:
-            wait = Wait(canary=self.state.canary, role=role, available=available)
+            wait, suspensions = Wait(canary=self.state.canary, role=role, available=available), self.suspensions
             try:
                 readiness = await self._watching(effects.await_ready(wait, workload), seconds=self._deadline())
             except TimeoutError:
                 return await self._look_once_more(wait, workload, lacking)
+            if self.suspensions > suspensions and workflow.patched("look-again-after-suspension"):
+                continue
             match readiness:
                 case Ready():
                     self.state.waiting = ""
@@ -193,6 +197,7 @@ class Vigil(Console):
 
     async def _stay_suspended(self) -> Observation:
         """Until it is not any more; only an abort or a deletion is heard meanwhile."""
+        self.suspensions += 1
         await self._say_and_report(wording.suspended())
         while True:
             await workflow.wait_condition(self._stirs)

@@ -43,7 +43,7 @@ from workflows.effects import (
     Wait,
     Waiting,
 )
-from workflows.observation import CanaryRef, Observation, Phase, Revision, Strategy
+from workflows.observation import CanaryRef, Observation, Phase, Plan, Revision, Strategy
 from workflows.rollout import CANARY_GONE
 from workflows.verdict import Check, Passed, Value
 from workflows.weights import descent
@@ -79,6 +79,7 @@ class World:
         self.primary = self.former = OLD
         self.status = a_status()
         self.found, self.deleting, self.suspended, self.problem = True, False, False, ""
+        self.generation = 1
         self.primary_found = True
         self.target_replicas, self.primary_available, self.canary_ready = 0, True, True
         self.primary_ready_after_promotion = self.primary_serves_after_undo = True
@@ -97,6 +98,8 @@ class World:
         self.taken_up: Revision | None = None
         """The revision that the canary was last scaled up for."""
         self.passed_last_step, self.may_advance, self.may_promote, self.primary_seen_ready = False, False, False, False
+        self.undone = self.begins = False
+        """The last promotion was taken back; the first step of an analysis, which needs no check, is to come."""
         self.hooks: list[str] = []
         self.hook_answers: dict[str, list[HookAnswer]] = {}
         self.alerts: dict[str, list[Alert]] = {}
@@ -132,6 +135,21 @@ class World:
         notes = [self.notes[id_] for id_ in sorted(self.notes, key=lambda id_: int(id_, 16))]
         began, ended = (next(note.at for note in notes if note.text.startswith(text)) for text in (first, last))
         return ended - began
+
+    @property
+    def plan_seen(self) -> Plan:
+        """As the workflow knows it."""
+        return self.plan
+
+    @property
+    def primary_may_serve(self) -> bool:
+        """Traffic may be led to it."""
+        return self.primary_available
+
+    @property
+    def canary_may_serve(self) -> bool:
+        """Traffic may be led to it."""
+        return self.canary_ready
 
     @property
     def activities(self) -> list[Callable[..., Any]]:
@@ -181,6 +199,7 @@ class World:
         return an_observation(
             plan=self.plan,
             revision=self.target,
+            generation=self.generation,
             target_found=self.target is not None,
             problem=self.problem or ("" if self.target else "deployment podinfo.test not found"),
             deleting=self.deleting,
@@ -189,6 +208,7 @@ class World:
             primary_found=self.primary_found,
             primary_serving=self.primary_available,
             primary_is_target=self.primary == self.target,
+            primary_template=self.primary.template,
         )
 
     @activity.defn(name=Activity.CREATE_PRIMARY)
@@ -203,7 +223,7 @@ class World:
     async def open_traffic(self, ref: CanaryRef) -> None:  # noqa: ARG002 - there is one canary
         """Only ever to a ready primary."""
         await self._enter("open_traffic")
-        assert self.primary_available
+        assert self.primary_may_serve
 
     @activity.defn(name=Activity.AWAIT_READY)
     async def await_ready(self, wait: Wait) -> Readying:
@@ -232,7 +252,7 @@ class World:
         await self._enter("scale_up" if order.up else "scale_down")
         if not order.up:
             assert self.weight == 0
-            assert self.primary_available
+            assert self.primary_may_serve
         self.target_replicas = 1 if order.up else 0
         if order.up and order.report:
             self.taken_up = order.report.applied
@@ -253,8 +273,11 @@ class World:
         await self._enter("examine")
         if order.primary_matters and not self.primary_available:
             return Findings(checks=(), waiting="0 of 1 updated replicas are available", waiting_for=Role.PRIMARY)
+        if not self.canary_ready:
+            return Findings(checks=(), waiting="0 of 1 updated replicas are available", waiting_for=Role.CANARY)
         assert self.taken_up in (None, order.revision), "examined a revision that was not taken up"
         checks = self.checks.pop(0) if self.checks else [a_check(100)]
+        self.begins = False
         self.analysed.add(order.revision.template)
         self.may_advance = self.edited is None and all(is_healthy(check) for check in checks)
         self.passed_last_step = self.may_advance and self._is_last_step()
@@ -266,21 +289,24 @@ class World:
         """Traffic only ever goes to what is ready."""
         await self._enter("route")
         assert 0 <= order.weight <= 100
-        stepping = self.plan.strategy is Strategy.CANARY
-        steps = {*(self.plan.weights if stepping else (100,)), *descent(self.weight, self.plan.promotion_step)}
-        assert order.weight == 0 or order.weight in steps
-        assert order.weight <= self.weight or self.canary_ready
-        assert order.weight <= self.weight or self.weight == 0 or self.may_advance, (
+        assert order.weight == 0 or order.weight in self._steps()
+        assert order.weight <= self.weight or self.canary_may_serve
+        assert order.weight <= self.weight or self.weight == 0 or self.begins or self.may_advance, (
             "advanced on a check that did not pass"
         )
         assert order.weight == 0 or not order.mirrored, "copied requests to a canary that has its own"
         assert order.report.phase is not Phase.FINALISING or self.primary_seen_ready, "finished on an unready primary"
-        self.may_advance = False
-        assert order.weight >= self.weight or self.primary_available
+        self.may_advance = self.begins = False
+        assert order.weight >= self.weight or self.primary_may_serve
         self.weight, self.mirrored, self.edited = order.weight, order.mirrored, None
         self.weights.append(order.weight)
         self.mirroring.append(order.mirrored)
         await self._take(order.report)
+
+    def _steps(self) -> set[int]:
+        """Weights that the plan knows, up or down."""
+        stepping = self.plan.strategy is Strategy.CANARY
+        return {*(self.plan.weights if stepping else (100,)), *descent(self.weight, self.plan.promotion_step)}
 
     def _is_last_step(self) -> bool:
         if self.plan.strategy is Strategy.CANARY:
@@ -292,12 +318,13 @@ class World:
         """Exactly the pinned revision, or nothing."""
         await self._enter("promote")
         by_hand = self.may_promote or any(note.text.startswith(PROMOTE) for note in order.report.notes)
-        assert self.passed_last_step or by_hand or self.plan.skip_analysis, "promoted what was not analysed"
-        if self.target != order.revision:
+        assert self.passed_last_step or by_hand or self.plan_seen.skip_analysis, "promoted what was not analysed"
+        if order.revision not in (self.target, self.primary):
             return PromotionOutcome.SUPERSEDED
         self.primary_seen_ready = False
-        self.former, self.primary = self.primary, order.revision
-        self.primary_available = self.primary_ready_after_promotion
+        if self.primary != order.revision:
+            self.former, self.primary = self.primary, order.revision
+            self.undone, self.primary_available = False, self.primary_ready_after_promotion
         await self._take(order.report)
         return PromotionOutcome.COPIED
 
@@ -305,9 +332,10 @@ class World:
     async def undo_promotion(self, ref: CanaryRef) -> Undone:  # noqa: ARG002 - there is one canary
         """The former template serves again."""
         await self._enter("undo_promotion")
-        restored = "" if self.primary == self.former else self.former.template
-        self.primary, self.primary_available = self.former, self.primary_serves_after_undo
-        return Undone(serving=self.primary_available, restored=restored)
+        if self.primary != self.former:
+            self.undone = True
+            self.primary, self.primary_available = self.former, self.primary_serves_after_undo
+        return Undone(serving=self.primary_available, restored=self.former.template if self.undone else "")
 
     @activity.defn(name=Activity.REPORT)
     async def report(self, what: Report) -> None:
@@ -357,6 +385,7 @@ class World:
             self.notes[note.id] = note
             if note.text.startswith("New revision detected!"):
                 self.passed_last_step = self.may_advance = self.may_promote = False
+                self.begins = True
             self.may_promote = self.may_promote or note.text.startswith(PROMOTE)
         self.phases.append(what.phase)
         update: dict[str, Any] = {"phase": what.phase, "weight": what.weight, "message": what.condition[1]}

@@ -210,6 +210,27 @@ async def test_a_deadline_stands_still_while_suspended(start: Start) -> None:
     assert ending.phase is Phase.SUCCEEDED
 
 
+async def test_what_was_ready_before_a_suspension_is_looked_at_again(start: Start) -> None:
+    """Pods that went meanwhile get no traffic."""
+    world = World()
+    rollout = await start(world)
+
+    async def suspend() -> None:
+        world.suspended = True
+        await rollout.changed()
+
+    async def resume_without_pods() -> None:
+        world.suspended = world.canary_ready = False
+        world.stuck = {Role.CANARY: "exceeded its progress deadline"}
+        await rollout.changed()
+
+    world.on["await_canary"], world.when_told[SUSPENDED] = suspend, resume_without_pods
+    ending = await rollout.result()
+
+    assert world.weights == [0]
+    assert ending.phase is Phase.FAILED
+
+
 async def test_a_suspended_rollout_hears_any_number_of_changes(start: Start) -> None:
     """Each is one look; it is told once, and an abort is still obeyed."""
     world = World()
