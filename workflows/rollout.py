@@ -268,12 +268,18 @@ class CanaryRollout(Upkeep):
         step = next_step(self._plan(), self.state.step)
         if step is None:
             return await self._opens(Gate.PROMOTION)
+        if step.weight < self.state.weight and not await self._may_decrease():
+            return False
         if not self._increases(step) or await self._opens(Gate.TRAFFIC_INCREASE):
             await self._take(step)
         return False
 
     def _increases(self, step: Step) -> bool:
         return self._plan().strategy is Strategy.CANARY and step.weight > self.state.weight
+
+    async def _may_decrease(self) -> bool:
+        """An edit in the middle may ask for less traffic to the canary; only a primary that serves can take it."""
+        return not workflow.patched("decrease-to-serving") or (await self._look()).primary_serving
 
     async def _take(self, step: Step) -> None:
         state, plan = self.state, self._plan()
@@ -353,10 +359,14 @@ class CanaryRollout(Upkeep):
 
     async def _wait_again(self, findings: Findings) -> None:
         """Pods became unready in the middle: no verdict on the release, but they get no longer than the deadline."""
+        if findings.waiting_for is Role.PRIMARY and workflow.patched("primary-went-down"):
+            self.state.primary_serving = False  # whoever rolls back meanwhile looks whether any pod is left
         try:
             await self._await_ready(findings.waiting_for)
         except NotReady as lacking:
             raise RollBack(wording.deadline_exceeded(self.state.canary, str(lacking))) from None
+        if findings.waiting_for is Role.PRIMARY:
+            self.state.primary_serving = True
 
     # -- promotion ------------------------------------------------------------------------------------------------
 
@@ -413,6 +423,18 @@ class CanaryRollout(Upkeep):
     # -- rollback -------------------------------------------------------------------------------------------------
 
     async def _roll_back(self, sentence: str, severity: Severity) -> None:
+        """To its end: a cancellation asks for no more than that, and must not stop it half-way."""
+        if not workflow.patched("rollback-to-its-end"):
+            return await self._take_back(sentence, severity)
+        task = asyncio.create_task(self._take_back(sentence, severity))
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self.cancel_heeded = True
+        return task.result()
+
+    async def _take_back(self, sentence: str, severity: Severity) -> None:
         """Traffic first, then the pods, then the record of why."""
         state = self.state
         self.say(sentence, warning=True)
@@ -434,11 +456,15 @@ class CanaryRollout(Upkeep):
     async def _await_serving_primary(self) -> None:
         """Traffic stays where it is for as long as the primary has no pod for it; a newer revision may be the cure."""
         state, names = self.state, self.state.names
-        state.steering.abort, state.rollback_hook = None, ""
         wait = Wait(canary=state.canary, role=Role.PRIMARY, available=0)
+        listens = workflow.patched("rollback-listens")
         while True:
+            state.steering.abort, state.rollback_hook = None, ""
             coming = effects.await_ready(wait, names.primary)
-            answer = await (self._watching(coming) if workflow.patched("rollback-listens") else coming)
+            try:
+                answer = await (self._watching(coming) if listens else coming)
+            except RollBack:  # aborted again, or the target went: it is being rolled back already
+                continue
             if not isinstance(answer, Stuck):
                 return
             state.waiting = wording.waiting(names.primary, names.namespace, answer.why)
@@ -448,7 +474,8 @@ class CanaryRollout(Upkeep):
         """A cancellation is an abort; once at rest there is nothing to bring back."""
         self.cancel_heeded = True
         if self.state.phase not in AT_REST:
-            await self._roll_back(wording.aborted(self.state.canary, "", "the workflow was cancelled"), Severity.WARN)
+            aborted = wording.aborted(self.state.canary, "", "the workflow was cancelled")
+            await self._roll_back(aborted, Severity.WARN)
 
     async def _lead_away(self) -> None:
         """All traffic on the primary; the canary's pods stay until every proxy knows."""

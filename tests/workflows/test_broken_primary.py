@@ -1,9 +1,15 @@
 """A primary that serves nobody when a release comes: the release may be its cure, and gets no traffic taken away."""
 
+import pytest
+
 from tests.builders import NEW, NEWER, OLD, a_check, a_plan
 from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
 from workflows.observation import Phase
+
+WAITING = "Waiting for podinfo-primary.test rollout to finish: 0 of 1 updated replicas are available"
+LACKING = "0 of 1 updated replicas are available"
+REASONS = {"deadline": f"progress deadline exceeded {LACKING}", "aborted": "aborted"}
 
 
 def a_broken_world() -> World:
@@ -64,3 +70,66 @@ async def test_a_newer_revision_ends_the_wait_for_the_primary(start: Start) -> N
     assert ending.phase is Phase.SUCCEEDED
     assert world.primary == NEWER
     assert world.weights == [50, 0]
+
+
+@pytest.mark.parametrize("what", ["deadline", "aborted"])
+async def test_a_primary_that_went_down_gets_no_traffic_back(start: Start, what: str) -> None:
+    """It served when the rollout began; the canary, which is well, keeps its share until it does again."""
+    world = World()
+    world.plan = a_plan(deadline_seconds=1, weights=(50,))
+    rollout = await start(world)
+    seen: list[int] = []
+
+    async def go_down() -> None:
+        world.primary_available = False
+        world.when_told[WAITING] = wait_in_vain
+
+    async def wait_in_vain() -> None:
+        world.when_told[f"Rolling back podinfo.test {REASONS[what]}"] = serve
+        if what == "aborted":
+            await rollout.signal("abort")
+
+    async def serve() -> None:
+        seen.append(world.weight)
+        world.primary_available = True
+        world.wake.set()
+
+    world.on["examine"] = go_down
+    ending = await rollout.result()
+
+    assert seen == [50]
+    assert world.weights == [50, 0]
+    assert ending.phase is Phase.FAILED
+
+
+@pytest.mark.parametrize("what", ["aborted", "target deleted", "cancelled"])
+async def test_a_rollback_that_waits_for_the_primary_is_not_begun_again(start: Start, what: str) -> None:
+    """It is under way already; whatever would cause another one changes nothing."""
+    world = a_broken_world()
+    world.plan = a_plan(threshold=1, weights=(50,))
+    world.checks = [[a_check(69)]]
+    rollout = await start(world)
+
+    async def interfere() -> None:
+        world.on["await_primary"] = serve
+        if what == "aborted":
+            await rollout.signal("abort")
+        elif what == "cancelled":
+            await rollout.handle.cancel()
+            await serve()
+        else:
+            world.target = None
+            await rollout.changed()
+
+    async def serve() -> None:
+        world.primary_available = True
+
+    world.on["await_primary"] = interfere
+    if what != "cancelled":  # which stops nothing
+        world.lingers.add("await_primary")
+    ending = await rollout.result()
+
+    assert ending.phase is Phase.FAILED
+    assert len([text for text in world.events if text.startswith("Rolling back")]) == 1
+    assert world.weights == [50, 0]
+    assert world.primary == OLD
