@@ -1,7 +1,7 @@
 """Any error of an activity, turned into what Temporal shall make of it, in one place.
 
 A fault outside never decides: nearly everything is tried again until the outside is back. What the API server or the
-spec refuses is tried less often and told to the user once; only a Canary that is gone ends the attempt.
+spec refuses is tried less often and told to the user once; only a Canary that is gone, or is to go, ends the attempt.
 """
 
 import asyncio
@@ -22,12 +22,23 @@ from k8s.models.errors import InvalidCanary
 from k8s.resources import CANARIES
 from k8s.routers.base import UnfitRoute
 from k8s.targets.base import UnfitTarget
-from workflows.effects import Note
+from workflows.effects import Activity, Note
 from workflows.observation import CanaryRef
 
 REFUSED = (Refused, NotFound, InvalidCanary, UnfitTarget, UnfitRoute, MissingConfig)
 """Will be refused again until somebody changes something."""
 REFUSED_RETRY = timedelta(seconds=10)
+POINTLESS_FOR_THE_DELETED = frozenset(
+    {
+        Activity.CREATE_PRIMARY,
+        Activity.OPEN_TRAFFIC,
+        Activity.SCALE,
+        Activity.ROUTE,
+        Activity.PROMOTE,
+        Activity.UNDO_PROMOTION,
+    }
+)
+"""What would keep a rollout from hearing that its Canary is to go, for as long as it is refused."""
 TOLD_AT_ATTEMPT = 2
 """The first refusal may be a race with a cache or a controller."""
 MARGIN_SECONDS = 1.0
@@ -58,10 +69,23 @@ class _Faults(ActivityInboundInterceptor):
         except CanaryGone as error:
             raise ApplicationError(str(error), type="CanaryGone", non_retryable=True) from error
         except REFUSED as error:
+            if await self._is_pointless(input):
+                raise ApplicationError(str(error), type="CanaryGone", non_retryable=True) from error
             await self._tell(input, error)
             raise ApplicationError(str(error), type="Refused", next_retry_delay=REFUSED_RETRY) from error
         except (ClusterError, TimeoutError) as error:
             raise ApplicationError(str(error) or "timed out", type="Unavailable") from error
+
+    async def _is_pointless(self, order: ExecuteActivityInput) -> bool:
+        """Whether the Canary is being deleted; one that cannot be read is asked for again at the next attempt."""
+        ref = canary_of(order)
+        if ref is None or activity.info().activity_type not in POINTLESS_FOR_THE_DELETED:
+            return False
+        try:
+            raw = await find(self._bench.cluster, CANARIES, ref.namespace, ref.name)
+        except ClusterError:
+            return False
+        return raw is None or "deletionTimestamp" in raw["metadata"]
 
     async def _tell(self, order: ExecuteActivityInput, error: Exception) -> None:
         """One Warning event about what is refused; best effort, since the API server may be what refuses."""

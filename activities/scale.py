@@ -24,10 +24,11 @@ class ScaleTarget:
 
     @activity.defn(name=Activity.SCALE)
     async def scale(self, order: Scale) -> None:
-        """Scale, then report; a target that is gone cannot be scaled down further."""
+        """Scale, then report; of a target that is gone, whoever waits for its pods finds out."""
         subject = await self._bench.load(order.canary)
         if order.fresh:
-            await self._empty(subject)
+            with suppress(NotFound):
+                await self._empty(subject)
         await (self._up(subject) if order.up else self._down(subject))
         if order.report:
             await self._reporter.report(order.report)
@@ -44,8 +45,10 @@ class ScaleTarget:
             target = cache.get(*key) or await self._bench.target(subject)
 
     async def _up(self, subject: Subject) -> None:
+        target = await self._bench.find_target(subject)
+        if target is None:
+            return
         await originals.resume(self._bench.cluster, subject.canary)
-        target = await self._bench.target(subject)
         await put_canary(self._bench, subject, target)
         if primary := await self._bench.find_primary(subject):
             # It must bear all traffic again at any moment: after an abort, a rollback, or for a newer revision.

@@ -88,6 +88,25 @@ async def test_refused(bench: Bench, refused: Exception) -> None:
     assert error.__cause__ is refused
 
 
+@pytest.mark.parametrize("activity", ["route", "scale", "promote", "undo_promotion", "create_primary", "open_traffic"])
+async def test_refused_to_a_canary_that_is_to_go(api: ApiServer, bench: Bench, activity: str) -> None:
+    """Its deletion would not be heard for as long as the write is tried again."""
+    canary = a_canary()
+    canary["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["finalizer.flagger.app"]}
+    await api.put(PATH, canary)
+    error = await failure(bench, NotFound("no such route", status=404), activity_type=activity)
+    assert (error.type, error.message, error.non_retryable) == ("CanaryGone", "no such route", True)
+
+
+async def test_refused_while_finalizing(api: ApiServer, bench: Bench) -> None:
+    """The end of a Canary is tried until it works."""
+    canary = a_canary()
+    canary["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["finalizer.flagger.app"]}
+    await api.put(PATH, canary)
+    error = await failure(bench, Refused("forbidden", status=403), activity_type="release")
+    assert (error.type, error.non_retryable) == ("Refused", False)
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
