@@ -10,6 +10,7 @@ from k8s.apply import controller_of, find
 from k8s.client import Json
 from k8s.errors import NotFound
 from k8s.models.errors import InvalidCanary
+from k8s.primary import hash_in
 from k8s.references import blocked_reference
 from k8s.resources import CANARIES
 from k8s.revision import template_hash
@@ -66,6 +67,7 @@ class Observe:
                 "config_versions": {id_: obj["metadata"]["resourceVersion"] for id_, obj in tracked.items()},
                 "scaler_is_current": not await self._scaler_is_behind(subject),
                 "primary_found": running is not None,
+                "primary_template": hash_in(kind.mark(running)) if running else "",
                 "primary_serving": serving is not None and kind.is_serving(serving),
                 "primary_is_target": await runs_target(self._bench, subject, running, expected, tracked),
             }

@@ -18,6 +18,7 @@ from k8s.capacity import enlarge, unplanned
 from k8s.client import Json
 from k8s.configs import ConfigRef, config_refs
 from k8s.errors import ClusterError, NotFound
+from k8s.primary import hash_in, mark_from
 from k8s.resources import SECRETS
 from k8s.revision import template_hash
 from k8s.scalers import copies
@@ -39,18 +40,28 @@ class Promote:
 
     @activity.defn(name=Activity.PROMOTE)
     async def promote(self, order: Promotion) -> PromotionOutcome:
-        """Copy template and configs if they are still the analysed ones, then report."""
+        """Copy template and configs if they are still the analysed ones, then report; a target may be gone by now."""
         subject = await self._bench.load(order.canary)
-        target = await self._bench.target(subject)
+        target = await self._bench.find_target(subject)
+        if target is None:
+            return PromotionOutcome.SUPERSEDED
         template = subject.target.template(target)
         configs = await tracked_configs(self._bench, subject, template)
         sums = checksums(configs)
-        if Revision(template=template_hash(template), configs=sums) != order.revision:
-            return PromotionOutcome.SUPERSEDED
         primary = await self._bench.cluster.get(self._bench.path(subject, subject.primary_name))
+        if Revision(template=template_hash(template), configs=sums) != order.revision:
+            return await self._superseded(subject, primary, order)
         selector = self._bench.selector(subject, target, primary)
         expected = subject.target.primary_template(template, selector, sums, subject.target_name)
         await self._copy(subject, target, primary, expected, configs)
+        await self._reporter.report(order.report)
+        return PromotionOutcome.COPIED
+
+    async def _superseded(self, subject: Subject, primary: Json, order: Promotion) -> PromotionOutcome:
+        """Unless an attempt before this one had copied it by then: what the primary runs must not go unsaid."""
+        kind, running = subject.target, subject.target.running(primary)
+        if running is None or kind.mark(running) != mark_from(order.revision.template, order.revision.configs):
+            return PromotionOutcome.SUPERSEDED
         await self._reporter.report(order.report)
         return PromotionOutcome.COPIED
 
@@ -143,7 +154,7 @@ class Promote:
 
 def former_hash(kind: Target, record: Json) -> str:
     """Template hash of the revision that was kept; a placeholder for one that another controller promoted."""
-    return (kind.mark(record["template"]) or FOREIGN).partition(".")[0]
+    return hash_in(kind.mark(record["template"])) or FOREIGN
 
 
 def previous_name(subject: Subject) -> str:

@@ -29,9 +29,17 @@ def primary_template(template: Json, selector: Selector, configs: dict[str, str]
 
 def revision_mark(template: Json, configs: dict[str, str]) -> str:
     """One string for template and configs: pods roll when either changes, and only then."""
-    if not configs:
-        return template_hash(template)
-    return f"{template_hash(template)}.{config_checksum({'data': configs})}"
+    return mark_from(template_hash(template), configs)
+
+
+def mark_from(template: str, configs: dict[str, str]) -> str:
+    """The same, of a template's hash."""
+    return f"{template}.{config_checksum({'data': configs})}" if configs else template
+
+
+def hash_in(mark: str | None) -> str:
+    """The template's hash in a mark; empty when there is none."""
+    return (mark or "").partition(".")[0]
 
 
 def runs_same(primary: Json, expected: Json) -> bool:

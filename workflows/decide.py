@@ -75,6 +75,8 @@ class Restart:
     """A rollout whose history is not here stopped midway: lead its traffic back, then analyse from the beginning."""
 
     revision: Revision
+    promoted: str = ""
+    """Template hash of what the primary got by a promotion whose end was not recorded."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def decide(seen: Observation) -> Move:
     if seen.status.phase is Phase.WAITING and not is_new(seen):
         return Withdraw(Phase.SUCCEEDED if seen.revision.template == seen.status.promoted else Phase.FAILED)
     if seen.status.phase not in AT_REST or is_new(seen):
-        return Restart(seen.revision) if may_have_traffic(seen.status) else RollOut(seen.revision)
+        unrecorded = seen.primary_template if seen.status.phase in PROMOTED else ""
+        return Restart(seen.revision, unrecorded) if may_have_traffic(seen.status) else RollOut(seen.revision)
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):
         return Reconcile()
     if not seen.scaler_is_current:

@@ -205,6 +205,8 @@ class Observation(Record):
     status: Status = Field(default_factory=Status)
     target_found: bool = True
     primary_found: bool = True
+    primary_template: str = ""
+    """Template hash of what the primary runs; empty when another controller wrote it."""
     primary_serving: bool = False
     """At least one pod of the primary is available."""
     scaler_is_current: bool = True

@@ -137,7 +137,9 @@ class CanaryRollout(Upkeep):
                 if await self._may_begin(revision):
                     await self._begin(revision)
                     await self._roll_out()
-            case Restart(revision=revision):
+            case Restart(revision=revision, promoted=promoted):
+                if promoted:
+                    await effects.report(self.report(promoted=Revision(template=promoted)))
                 await (self._restart(revision) if workflow.patched("restart") else self._begin(revision))
                 await self._roll_out()
             case Finish(revision=revision):

@@ -169,6 +169,15 @@ async def test_superseded(api: ApiServer, promotion: Promote, later: str) -> Non
     assert api.objects == world
 
 
+async def test_superseded_between_two_attempts(api: ApiServer, promotion: Promote) -> None:
+    """The first one's answer was lost: it is given again, for the primary does run what was analysed."""
+    await at_rest(api)
+    await promoted(promotion)
+    await api.put(TARGET, a_deployment(template=a_version(3)))
+    assert await promoted(promotion) is PromotionOutcome.COPIED
+    assert template_at(api) == primary_of(2)
+
+
 async def test_foreign_primary(api: ApiServer, promotion: Promote) -> None:
     """One that carries no mark of ours is written even if its template is the same: its configs are unknown."""
     await at_rest(api)

@@ -15,7 +15,7 @@ from k8s.targets.service import ServiceTarget
 from tests.api_server import ApiServer, merged
 from tests.objects import a_canary, a_core_service, a_daemon_set, a_knative_service
 from tests.targets import EXAMPLES, Example
-from workflows.effects import Activity, Promotion, PromotionOutcome, Report, Role, Scale, Undone, Wait
+from workflows.effects import Activity, Promotion, PromotionOutcome, Report, Role, Scale, Stuck, Undone, Wait
 from workflows.observation import CanaryRef, Observation, Phase, Revision
 
 Json = dict[str, Any]
@@ -158,12 +158,28 @@ async def test_promotion(life: Life) -> None:
 @of_every_kind
 async def test_promotion_of_what_was_not_analysed(life: Life) -> None:
     """The primary is left alone."""
-    former = await life.bootstrapped()
+    await life.bootstrapped()
     await life.released(2)
-    outcome = await life.run(Activity.PROMOTE, Promotion(canary=PODINFO, revision=former, report=REPORT))
+    analysed = (await life.observe()).revision
+    assert analysed
+    await life.released(3)
+    outcome = await life.run(Activity.PROMOTE, Promotion(canary=PODINFO, revision=analysed, report=REPORT))
     assert outcome is PromotionOutcome.SUPERSEDED
     await life.released(1)
     assert (await life.observe()).primary_is_target
+
+
+@of_every_kind
+async def test_target_gone_in_the_middle(life: Life) -> None:
+    """Neither scaling nor promoting waits for it to come back: both answer, and the wait for its pods ends things."""
+    revision = await life.bootstrapped()
+    await life.api.remove(life.path("podinfo"))
+    for fresh in (False, True):
+        await life.run(Activity.SCALE, Scale(canary=PODINFO, up=True, fresh=fresh))
+    outcome = await life.run(Activity.PROMOTE, Promotion(canary=PODINFO, revision=revision, report=REPORT))
+    assert outcome is PromotionOutcome.SUPERSEDED
+    stuck = await life.run(Activity.AWAIT_READY, Wait(canary=PODINFO, role=Role.CANARY))
+    assert isinstance(stuck.readiness, Stuck)
 
 
 @of_every_kind

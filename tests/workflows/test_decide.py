@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import NAMES, NEW, OLD, a_status, an_observation
+from tests.builders import NAMES, NEW, NEWER, OLD, a_status, an_observation
 from workflows.decide import (
     Adopt,
     Block,
@@ -83,6 +83,16 @@ def another(phase: Phase, **changes: Any) -> Status:
             ),
             Restart(NEW),
             id="a promotion that had not begun is analysed again",
+        ),
+        pytest.param(
+            an_observation(
+                revision=NEWER,
+                primary_is_target=False,
+                primary_template=NEW.template,
+                status=a_status(phase=Phase.FINALISING, applied=NEW.template),
+            ),
+            Restart(NEWER, promoted=NEW.template),
+            id="a promotion whose history is lost is recorded before the next release",
         ),
         pytest.param(
             an_observation(revision=NEW, status=a_status(phase=Phase.FAILED, applied=OLD.template, weight=100)),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.builders import NEW, OLD, a_plan, a_status
+from tests.builders import NEW, NEWER, OLD, a_check, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
 from workflows.effects import HookAnswer
@@ -114,6 +114,21 @@ async def test_what_the_primary_runs_already_is_finished(start: Start, phase: Ph
     assert world.target_replicas == 0
     assert world.status.applied == world.status.promoted == OLD.template
     assert ending.phase is Phase.SUCCEEDED
+
+
+async def test_a_promotion_whose_end_nobody_recorded_is_recorded_by_the_next_rollout(start: Start) -> None:
+    """Whatever becomes of that one: what the primary runs is what was promoted last."""
+    world = World()
+    world.plan = a_plan(threshold=1)
+    world.checks = [[a_check(69)]]
+    world.primary, world.target = NEW, NEWER
+    world.status = a_status(phase=Phase.PROMOTING, applied=NEW.template)
+
+    ending = await (await start(world)).result()
+
+    assert ending.phase is Phase.FAILED
+    assert world.status.applied == NEWER.template
+    assert world.status.promoted == world.primary.template == NEW.template
 
 
 async def test_after_a_rollout_the_objects_are_brought_to_the_spec(start: Start) -> None:
