@@ -29,6 +29,17 @@ BINARIES = pytest.StashKey[Binaries]()
 TOOLS = pytest.StashKey[Tools]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make chaos` sets it."""
+    parser.addoption("--thorough", action="store_true", help="try every fault, and many more orders of events")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Whether there is time for everything."""
+    return bool(pytestconfig.getoption("--thorough"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The fast ones first: what needs real servers runs last."""
     items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
