@@ -1,7 +1,7 @@
 """One HTTP exchange with an end: of its time, and of the bytes that are read. For all URLs that users name."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +11,20 @@ import httpx
 from activities.addresses import ForbiddenAddress, refuse, watch_connections
 from activities.redaction import credentials_of, redacted, shown, words_of
 
+TEXT_LIMIT = 500
+"""Characters of what somebody else wrote that are told to users and kept in histories."""
+
+
+def legible(text: str) -> str:
+    """The beginning of a text as it can be told: JSON may hold halves of characters, which cannot be written."""
+    return text[:TEXT_LIMIT].encode(errors="replace").decode()
+
 
 class NotReached(Exception):
     """No answer came; the text says why, and never holds what is secret."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(legible(why))
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ async def exchange(
     insecure: bool = False,
     secret: bool = False,
     secrets: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Reply:
     """Send a request and read its answer, both within `seconds` and no further than `limit_bytes`.
@@ -71,24 +83,25 @@ async def exchange(
         method: of HTTP.
         url: absolute; its user and query are told nowhere.
         seconds: for the whole exchange; httpx's own time-out bounds each read.
-        limit_bytes: of the decoded body; what comes after is not read.
+        limit_bytes: of the body; what comes after is not read.
         insecure: the receiver's certificate is not verified.
         secret: the rest of the URL is told nowhere either, save for its host.
         secrets: what else is told nowhere.
+        headers: of the request.
         options: as of `httpx.AsyncClient.stream`.
 
     Raises:
         NotReached: refused, timed out, cut off, forbidden, or never sent.
     """
     hidden = (*secrets, *credentials_of(url), *(words_of(url) if secret else ()))
-    where = "" if secret else f"{shown(url)}: "
+    where, sent = "" if secret else f"{shown(url)}: ", httpx.Headers(headers)
+    sent["Accept-Encoding"] = "identity"  # no answer is unpacked: a small one may hold anything
     try:
+        fixed: dict[str, Any] = {"timeout": seconds, "follow_redirects": False, "extensions": _guards(http, url)}
         async with (
             asyncio.timeout(seconds),
             _client(http.client, insecure=insecure) as client,
-            client.stream(
-                method, url, timeout=seconds, follow_redirects=False, extensions=_guards(http, url), **options
-            ) as answer,
+            client.stream(method, url, headers=sent, **fixed, **options) as answer,
         ):
             body, whole = await _read(answer, limit_bytes)
             return Reply(answer.status_code, answer.reason_phrase, answer.headers, body, whole, hidden)
@@ -122,6 +135,7 @@ async def _client(http: httpx.AsyncClient, *, insecure: bool) -> AsyncIterator[h
 
 
 async def _read(answer: httpx.Response, limit_bytes: int) -> tuple[bytes, bool]:
+    answer.headers.pop("Content-Encoding", None)  # what comes packed all the same stays so
     body = bytearray()
     async for chunk in answer.aiter_bytes():
         body += chunk

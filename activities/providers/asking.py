@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from activities.http import NotReached, Reply, exchange
+from activities.http import NotReached, Reply, exchange, legible
 from activities.providers.base import Reading, Source
 from activities.providers.errors import UnfitProvider, UnfitSecret
 from activities.redaction import redacted
@@ -30,6 +30,9 @@ NOT_AN_ANSWER = (ValueError, LookupError, TypeError, AttributeError, OverflowErr
 
 class Unusable(Exception):
     """There is no one number in the answer; the text says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(legible(why))
 
 
 async def ask(
@@ -103,7 +106,7 @@ async def guarded(asking: Awaitable[Reading], seconds: float | None = None) -> R
     except TimeoutError:
         return Unreadable(detail=f"no answer within {seconds:g} s")
     except (Unusable, UnfitProvider, UnfitSecret, ClusterError) as problem:
-        return Unreadable(detail=str(problem))
+        return Unreadable(detail=legible(str(problem)))
 
 
 def as_json(read: Callable[[Any], Reading]) -> Callable[[Reply], Reading]:
