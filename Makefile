@@ -8,7 +8,7 @@ IMAGE_FLAGS ?=
 BUILDER ?= $(firstword $(foreach each,buildah podman docker,$(shell command -v $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock audit crds deploy image docs site clean
+.PHONY: help demo test chaos lint format lock audit crds deploy image docs site clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,11 @@ test: $(STAMP) ## Run every test, the fast ones first
 	@$(BIN)/serinus playground build --for-tests
 	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
 	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile
+
+chaos: $(STAMP) ## Try every fault, and many more orders of events (about an hour)
+	@$(BIN)/serinus playground build
+	@$(BIN)/python -m pytest --thorough tests/workflows/test_model.py tests/workflows/test_properties.py \
+		tests/activities/test_strangers.py tests/activities/test_any_spec.py tests/integration/test_crash.py tests/chaos
 
 lint: $(STAMP) ## Check format, style, types and import directions
 	@$(BIN)/ruff format --check .

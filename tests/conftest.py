@@ -25,6 +25,7 @@ gc.disable()
 settings.register_profile("serinus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("serinus")
 
+pytest_plugins = ["tests.measuring"]
 BINARIES = pytest.StashKey[Binaries]()
 TOOLS = pytest.StashKey[Tools]()
 

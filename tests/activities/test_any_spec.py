@@ -100,7 +100,7 @@ def assert_it_can_be_climbed(plan: Plan) -> None:
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-effort = settings(max_examples=150, deadline=None, suppress_health_check=[*HealthCheck])
+effort = settings(max_examples=150, suppress_health_check=[*HealthCheck])
 
 
 @effort

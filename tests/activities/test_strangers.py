@@ -33,7 +33,7 @@ MEMORY_BYTES = 16 * 1024 * 1024
 
 each_nasty = pytest.mark.parametrize("says", NASTY.values(), ids=NASTY.keys())
 anything = given(says=BYTES)
-effort = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+effort = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)

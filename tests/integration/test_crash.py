@@ -13,8 +13,8 @@ from k8s.resources import HTTP_ROUTES_V1
 from playground.binaries import Binaries
 from playground.stage import Stage
 from playground.traffic import Traffic
-from tests.integration.conftest import Measured
 from tests.integration.scenario import NAME, Eye, Scene, a_canary, temporal_of, unchecked
+from tests.measuring import Measured
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,6 @@ import pytest
 from k8s.client import Json
 from playground.stage import Stage
 from playground.traffic import Traffic
-from tests.integration.conftest import Measured
 from tests.integration.scenario import (
     NAME,
     Scene,
@@ -22,6 +21,7 @@ from tests.integration.scenario import (
     canary_of,
     podinfo_of,
 )
+from tests.measuring import Measured
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,6 @@ import pytest
 from k8s.client import FIELD_MANAGER, Json
 from k8s.resources import CANARIES
 from playground.stage import Stage
-from tests.integration.conftest import Measured
 from tests.integration.scenario import (
     Eye,
     Scene,
@@ -25,6 +24,7 @@ from tests.integration.scenario import (
     temporal_of,
     unchecked,
 )
+from tests.measuring import Measured
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,9 @@ from k8s.client import Json
 from k8s.resources import HTTP_ROUTES_V1
 from playground.stage import Stage
 from playground.traffic import Traffic
-from tests.integration.conftest import Measured
 from tests.integration.programs import Ran, run
 from tests.integration.scenario import NAME, Eye, Scene, Stories, a_canary, assert_in_order, at_once, unchecked
+from tests.measuring import Measured
 from worker.steer import send_to
 from workflows.steering import Command, Verb
 

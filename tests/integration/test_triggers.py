@@ -12,8 +12,8 @@ import pytest
 from k8s.client import Json
 from k8s.resources import CONFIG_MAPS, DEPLOYMENTS, SECRETS
 from playground.stage import Stage
-from tests.integration.conftest import Measured
 from tests.integration.scenario import NAME, Scene, Stories, a_canary, at_once, unchecked
+from tests.measuring import Measured
 
 pytestmark = pytest.mark.integration
 

@@ -1,4 +1,4 @@
-"""What the integration tests share: a place to write down what they measured."""
+"""What tests measured: a place to write it down, and its print at the end."""
 
 from collections.abc import Callable
 from typing import Any
