@@ -34,7 +34,7 @@ class Mischief(StrEnum):
 class Gremlin:
     """Use `serving`; what it did stands in `done`."""
 
-    def __init__(self, upstream: str, *mischief: Mischief, share: float = 0.3) -> None:
+    def __init__(self, upstream: str, *mischief: Mischief, share: float) -> None:
         self._upstream, self._mischief, self._share = upstream, mischief, share
         self._random = random.Random(0)  # noqa: S311 - so that a run can be repeated
         self.done: Counter[Mischief] = Counter()
