@@ -79,8 +79,7 @@ class World:
         self.primary = self.former = OLD
         self.status = a_status()
         self.found, self.deleting, self.suspended, self.problem = True, False, False, ""
-        self.generation = 1
-        self.primary_found = True
+        self.primary_found, self.generation = True, 1
         self.target_replicas, self.primary_available, self.canary_ready = 0, True, True
         self.primary_ready_after_promotion = self.primary_serves_after_undo = True
         self.stuck: dict[Role, str] = {}
