@@ -94,9 +94,10 @@ async def exchange(
         NotReached: refused, timed out, cut off, forbidden, or never sent.
     """
     hidden = (*secrets, *credentials_of(url), *(words_of(url) if secret else ()))
-    where, sent = "" if secret else f"{shown(url)}: ", httpx.Headers(headers)
-    sent["Accept-Encoding"] = "identity"  # no answer is unpacked: a small one may hold anything
+    where = "" if secret else f"{shown(url)}: "
     try:
+        sent = httpx.Headers(headers)
+        sent["Accept-Encoding"] = "identity"  # no answer is unpacked: a small one may hold anything
         fixed: dict[str, Any] = {"timeout": seconds, "follow_redirects": False, "extensions": _guards(http, url)}
         async with (
             asyncio.timeout(seconds),
