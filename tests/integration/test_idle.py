@@ -29,7 +29,7 @@ from tests.measuring import Measured
 pytestmark = pytest.mark.integration
 
 SIBLINGS = 12
-HERD = "idle-herd"
+SINGLE, HERD = "idle-single", "idle-herd"
 OBSERVED_SECONDS = 15
 LONG_REQUESTS = {"watch"}
 
@@ -38,12 +38,12 @@ LONG_REQUESTS = {"watch"}
 async def scene(stage: Stage) -> AsyncIterator[Scene]:
     """A canary, and a dozen idle ones in another namespace, all bootstrapped; no rollout runs anywhere."""
     async with AsyncExitStack() as stack:
-        single = await stack.enter_async_context(a_canary(stage, "idle-single", unchecked("idle-single")))
+        single = await stack.enter_async_context(a_canary(stage, SINGLE, unchecked(SINGLE)))
         many = await stack.enter_async_context(a_scene(stage, HERD))
         herd = await stack.enter_async_context(Eye(many.cluster, CANARIES, HERD))
         await many.apply(*herd_of(SIBLINGS))
         await herd.until(lambda: all_initialized(herd), f"{SIBLINGS} canaries initialized", seconds=90)
-        await until_nothing_runs(stage)
+        await until_nothing_runs(stage, SINGLE, HERD)
         yield single
 
 
@@ -59,16 +59,17 @@ def all_initialized(herd: Eye) -> bool:
     return phases == ["Initialized"] * SIBLINGS
 
 
-async def until_nothing_runs(stage: Stage) -> None:
-    """Await the end of every run that Temporal knows of, those of other tests' canaries included."""
+async def until_nothing_runs(stage: Stage, *namespaces: str) -> None:
+    """Await the end of every run of these canaries."""
     client = await temporal_of(stage)
     async with asyncio.timeout(60):
         async for run in client.list_workflows('ExecutionStatus = "Running"'):
-            await client.get_workflow_handle(run.id, run_id=run.run_id).result()
+            if run.id.split("/")[1] in namespaces:
+                await client.get_workflow_handle(run.id, run_id=run.run_id).result()
 
 
 class AuditLog:
-    """The worker's requests from the moment it is made."""
+    """The worker's requests from the moment it is made, save for those about other tests' canaries."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -79,7 +80,9 @@ class AuditLog:
         with self._log.open("rb") as lines:
             lines.seek(self._start)
             entries = [json.loads(line) for line in lines]
+        here = (None, SINGLE, HERD)
         ours = [entry for entry in entries if entry.get("userAgent") == FIELD_MANAGER]
+        ours = [entry for entry in ours if entry.get("objectRef", {}).get("namespace") in here]
         return [entry for entry in ours if entry["verb"] not in LONG_REQUESTS]
 
 
