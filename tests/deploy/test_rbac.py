@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from activities.http import Http
 from activities.providers.base import Source
 from activities.providers.externalmetrics import ExternalMetrics
 from activities.providers.keptn import ANALYSES, KEPTN_METRICS, Keptn
@@ -143,7 +144,7 @@ async def providers(stage: Stage) -> None:
         worker = await stack.enter_async_context(Cluster.connect(stage.worker_kubeconfig))
         http = await stack.enter_async_context(httpx.AsyncClient())
         analyses = await stack.enter_async_context(Eye(admin, ANALYSES, namespace))
-        source = Source(http, worker)
+        source = Source(Http(http), worker)
         metric = KEPTN_METRICS.header(namespace, "errors") | {"status": {"value": "1"}}
         await admin.create(KEPTN_METRICS.path(namespace), metric)
 
