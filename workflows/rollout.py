@@ -81,9 +81,11 @@ class CanaryRollout(Upkeep):
         except (Ended, Superseded):
             return False
         except ActivityError as error:
-            if not is_gone(error):
-                raise
-            return False
+            if is_gone(error):
+                return False
+            if self._is_cancelled():  # what fails after it was asked to stop is not tried again
+                raise asyncio.CancelledError from error
+            raise
 
     async def _look_and_move(self) -> bool:
         self.changed = False

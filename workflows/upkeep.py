@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError
 from workflows import alerts, effects, wording
 from workflows.effects import Role, Scale, Wait
 from workflows.gates import Gatekeeper
-from workflows.interruptions import NotReady, Superseded
+from workflows.interruptions import NotReady, RollBack, Superseded
 from workflows.observation import AT_REST, Phase, Revision, Severity
 from workflows.steering import Command
 
@@ -107,6 +107,9 @@ class Upkeep(Gatekeeper):
             await self._route(0)  # a route that names the primary's revision, as Knative's does, has to follow it
         except NotReady as lacking:
             await self._say_and_report(wording.primary_not_ready(state.names, str(lacking)), warning=True)
+        except RollBack as why:  # at rest there is nothing to roll back
+            state.steering.abort, state.rollback_hook = None, ""
+            await self._say_and_report(str(why), warning=True)
         return True
 
     async def _block(self, problem: str) -> None:

@@ -72,3 +72,20 @@ async def test_a_rollout_goes_before_an_undo(start: Start) -> None:
     assert ending.phase is Phase.SUCCEEDED
     assert world.primary == NEWER
     assert "undo_promotion" not in world.calls
+
+
+async def test_a_target_deleted_during_an_undo(start: Start) -> None:
+    """The primary is as it shall be, and there is nothing to roll back: the run says so and ends."""
+    world = a_promoted_world()
+
+    async def delete() -> None:
+        world.target = None
+        await rollout.changed()
+
+    world.on["report"] = delete
+    rollout = await undoing(start, world)
+    ending = await rollout.result()
+
+    assert world.events == [UNDONE, "Rolling back podinfo.test deployment podinfo.test not found"]
+    assert world.primary == OLD
+    assert ending.phase is Phase.FAILED
