@@ -207,6 +207,28 @@ RECIPES = {
             ),
         ),
         Recipe(
+            name="kuma",
+            what="Kuma's 1.8.1 definition of the TrafficRoute",
+            copies=(
+                Copy(
+                    "github.com/kumahq/kuma",
+                    ("deployments/charts/kuma/crds/kuma.io_trafficroutes.yaml",),
+                    DEFINITIONS,
+                ),
+            ),
+        ),
+        Recipe(
+            name="apisix",
+            what="APISIX' 1.7.0 definition of the ApisixRoute",
+            copies=(
+                Copy(
+                    "github.com/apache/apisix-ingress-controller",
+                    ("samples/deploy/crd/v1/ApisixRoute.yaml",),
+                    DEFINITIONS,
+                ),
+            ),
+        ),
+        Recipe(
             name="smi",
             what="Open Service Mesh's 1.2.4 definition of the TrafficSplit",
             copies=(

@@ -87,7 +87,6 @@ CASES = {
         spec={"routeRef": {"apiVersion": "apisix.apache.org/v2", "kind": "ApisixRoute", "name": NAME}},
         edit={},
         needs={APISIX_ROUTES.path("{namespace}", NAME): an_apisix_route()},
-        in_playground=False,
     ),
     "contour": Case(
         (HTTP_PROXIES,),
@@ -114,7 +113,7 @@ CASES = {
         entry=("http", {"match": [{"uri": {"prefix": "/static"}}], "route": [{"destination": {"host": "cdn"}}]}),
     ),
     "kubernetes": Case(divides=False),
-    "kuma": Case((TRAFFIC_ROUTES,), in_playground=False),
+    "kuma": Case((TRAFFIC_ROUTES,)),
     "linkerd": Case((HTTP_ROUTES_V1BETA1,), service=MESH, entry=HTTP_RULES),
     **{
         provider: Case(
