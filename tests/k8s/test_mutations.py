@@ -127,4 +127,4 @@ def test_a_part_without_words_of_its_own_is_told_in_those_of_its_whole() -> None
         load_canary(broken)
     host, team = refusal.value.problems
     assert host == "spec.service.hosts[0]: 1 should be a valid string; write host names of the route"
-    assert team.startswith("spec.analysis.webhooks[0].metadata.team: 1 should be a valid string; write what is sent")
+    assert team.startswith("spec.analysis.webhooks[0].metadata.team: *** should be a valid string; write what is sent")
