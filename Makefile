@@ -8,7 +8,7 @@ IMAGE_FLAGS ?=
 BUILDER ?= $(firstword $(foreach each,buildah podman docker,$(shell command -v $(each))))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format lock audit crds deploy image docs site clean
+.PHONY: help demo test chaos bench lint format lock audit crds deploy image docs site clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,10 @@ chaos: $(STAMP) ## Try every fault, and many more orders of events (half an hour
 	@$(BIN)/serinus playground build
 	@$(BIN)/python -m pytest --thorough tests/workflows/test_model.py tests/workflows/test_properties.py \
 		tests/activities/test_strangers.py tests/activities/test_any_spec.py tests/integration/test_crash.py tests/chaos
+
+bench: $(STAMP) ## Print what 10 and 100 rollouts at once, and 100 idle canaries, cost on this machine
+	@$(BIN)/python -m tests.scale rollouts --count 10 --count 100
+	@$(BIN)/python -m tests.scale idle --count 100
 
 lint: $(STAMP) ## Check format, style, types and import directions
 	@$(BIN)/ruff format --check .
