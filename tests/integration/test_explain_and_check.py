@@ -37,7 +37,7 @@ async def checked(stage: Stage) -> Explained:
     return {
         "fine": await run(stage, "serinus", "check", "-o", "json"),
         "for people": await run(stage, "serinus", "check"),
-        "no router": await run(stage, "serinus", "check", SERINUS_MESH_PROVIDER="smi:v1alpha2"),
+        "no router": await run(stage, "serinus", "check", SERINUS_MESH_PROVIDER="smi:v1alpha1"),
         "no namespace": await run(stage, "serinus", "check", TEMPORAL_NAMESPACE="nowhere"),
         "no worker": await run(stage, "serinus", "check", SERINUS_TASK_QUEUE="nobody"),
         "no prometheus": await run(stage, "serinus", "check", SERINUS_METRICS_SERVER="http://127.0.0.1:1"),
@@ -131,7 +131,7 @@ async def test_an_installation_that_works_has_nothing_to_mend(told: Stories[Expl
 @pytest.mark.parametrize(
     ("case", "code", "line"),
     [
-        ("no router", 1, "wrong  kinds: not served: TrafficSplit (split.smi-spec.io/v1alpha2); install"),
+        ("no router", 1, "wrong  kinds: not served: TrafficSplit (split.smi-spec.io/v1alpha1); install"),
         (
             "no namespace",
             1,
