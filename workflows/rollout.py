@@ -427,18 +427,6 @@ class CanaryRollout(Upkeep):
     # -- rollback -------------------------------------------------------------------------------------------------
 
     async def _roll_back(self, sentence: str, severity: Severity) -> None:
-        """To its end: a cancellation asks for no more than that, and must not stop it half-way."""
-        if not workflow.patched("rollback-to-its-end"):
-            return await self._take_back(sentence, severity)
-        task = asyncio.create_task(self._take_back(sentence, severity))
-        while not task.done():
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                self.cancel_heeded = True
-        return task.result()
-
-    async def _take_back(self, sentence: str, severity: Severity) -> None:
         """Traffic first, then the pods, then the record of why."""
         state = self.state
         self.say(sentence, warning=True)
