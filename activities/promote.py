@@ -14,7 +14,7 @@ from activities.bootstrap import own_label
 from activities.configs import checksums, content_of, copy_configs, put_copy, resource_of, tracked_configs
 from activities.report import Reporter
 from k8s.apply import find
-from k8s.capacity import enlarge, unplanned
+from k8s.capacity import enlarge, keep_serving, unplanned
 from k8s.client import Json
 from k8s.configs import ConfigRef, config_refs
 from k8s.errors import ClusterError, NotFound
@@ -77,6 +77,7 @@ class Promote:
             promoted = self._promoted(subject, target, primary, expected)
             wanted = None if subject.canary.spec.autoscaler_ref else kind.replicas(target)
             enlarge(promoted, least=least, wanted=wanted)
+            keep_serving(promoted)
             await self._bench.cluster.replace(self._bench.path(subject, subject.primary_name), promoted)
 
     def _promoted(self, subject: Subject, target: Json, primary: Json, expected: Json) -> Json:

@@ -58,11 +58,6 @@ def renamed(objects: Sequence[Json], name: str) -> list[Json]:
     return [dict(json.loads(json.dumps(obj).replace('"podinfo"', f'"{name}"'))) for obj in objects]
 
 
-async def keeping_a_pod(scene: "Scene") -> None:
-    """By its maxUnavailable the guide's target, and so its primary, may lose its pod before the next one serves."""
-    await scene.patch("deployment", NAME, {"spec": {"strategy": {"rollingUpdate": {"maxUnavailable": 0}}}})
-
-
 @dataclass(frozen=True)
 class Scene:
     """One canary in a namespace of its own."""

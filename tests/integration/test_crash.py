@@ -13,7 +13,7 @@ from k8s.resources import HTTP_ROUTES_V1
 from playground.binaries import Binaries
 from playground.stage import Stage
 from playground.traffic import Traffic
-from tests.integration.scenario import NAME, Eye, Scene, a_canary, keeping_a_pod, temporal_of, unchecked
+from tests.integration.scenario import NAME, Eye, Scene, a_canary, temporal_of, unchecked
 from tests.measuring import Measured
 
 pytestmark = pytest.mark.integration
@@ -40,7 +40,7 @@ async def scene(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) ->
     async with AsyncExitStack() as stack:
         stage = await stack.enter_async_context(Stage(folder, binaries))
         canary = unchecked(NAMESPACE, *STEPS, interval="2s", webhooks=[hook])
-        yield await stack.enter_async_context(a_canary(stage, NAMESPACE, canary, keeping_a_pod))
+        yield await stack.enter_async_context(a_canary(stage, NAMESPACE, canary))
         assert stage.world.faults == []
 
 

@@ -14,7 +14,7 @@ import yaml
 from playground.plots import manifest
 from playground.stage import Stage
 from playground.traffic import Traffic
-from tests.integration.scenario import Scene, Stories, a_canary, at_once, keeping_a_pod, unchecked
+from tests.integration.scenario import Scene, Stories, a_canary, at_once, unchecked
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -45,7 +45,6 @@ async def told(stage: Stage, namespace: str, url: str, **spec: Any) -> Tale:
         ingress = yaml.safe_load(manifest("podinfo-ingress", namespace))
         ingress["spec"]["rules"][0]["host"] = host_of(namespace)
         await scene.apply(ingress)
-        await keeping_a_pod(scene)
 
     async with a_canary(stage, namespace, canary, lead_in) as scene:
         async with Traffic(url, proxy=stage.proxy, per_second=20) as users:

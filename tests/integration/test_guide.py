@@ -43,11 +43,11 @@ PROMOTION_LOG = """
  Advance podinfo.test canary weight 45
  Advance podinfo.test canary weight 50
  Copying podinfo.test template spec to podinfo-primary.test
- Waiting for podinfo-primary.test rollout to finish: N of N updated replicas are available
+ Waiting for podinfo-primary.test rollout to finish: N old replicas are pending termination
  Promotion completed! Scaling down podinfo.test
 """
-"""As the guide prints it, but for the line of an autoscaler that grew the canary (see `test_grown`) and the number of
-the primary's pods, which an autoscaler had grown too."""
+"""As the guide prints it, but for what an autoscaler did there: it had grown the canary (see `test_grown`) and the
+primary, one pod of which was replaced before the other. A primary of one pod keeps it until the next one serves."""
 
 ERRORS_LOG = """
  Starting canary analysis for podinfo.test
@@ -152,7 +152,7 @@ async def promotion(stage: Stage) -> Tale:
     namespace = "guide-promotion"
     async with a_scene(stage, namespace) as scene:
         await scene.apply(*podinfo_of(namespace))
-        await slow_start(scene, seconds=2)
+        await slow_start(scene, seconds=3)
         await stage.apply_guide(namespace, interval=f"{INTERVAL_SECONDS}s")
         await scene.until_phase("Initialized")
         async with Traffic(scene.url(), proxy=stage.proxy, per_second=10) as users:

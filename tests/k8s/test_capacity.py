@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from k8s.capacity import AFTERWARDS, enlarge, settled, unplanned
+from k8s.capacity import AFTERWARDS, enlarge, keep_serving, settled, unplanned
 from tests.objects import a_deployment
 
 Json = dict[str, Any]
@@ -40,6 +40,42 @@ def test_no_replicas() -> None:
     primary: Json = {"metadata": {}, "spec": {"template": {}}}
     enlarge(primary, least=3, wanted=2)
     assert primary == {"metadata": {}, "spec": {"template": {}}}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "asked", "unavailable"),
+    [
+        (1, {"maxUnavailable": 1, "maxSurge": "25%"}, 0),
+        (2, {"maxUnavailable": 2, "maxSurge": 1}, 0),
+        (2, {"maxUnavailable": "100%", "maxSurge": 1}, 0),
+        (2, {"maxUnavailable": 1, "maxSurge": 1}, 1),
+        (1, {"maxUnavailable": "25%", "maxSurge": "25%"}, "25%"),
+        (1, {"maxUnavailable": 1, "maxSurge": 0}, 1),
+        (1, {"maxUnavailable": 1, "maxSurge": "0%"}, 1),
+    ],
+    ids=[
+        "the only one",
+        "both",
+        "all, in percent",
+        "one of two",
+        "rounded down to none",
+        "no surge",
+        "none, in percent",
+    ],
+)
+def test_serving_on(replicas: int, asked: Json, unavailable: int | str) -> None:
+    """A pod that serves is there while the pods are replaced, unless two revisions must not meet."""
+    primary = a_deployment(replicas=replicas, strategy={"type": "RollingUpdate", "rollingUpdate": asked})
+    keep_serving(primary)
+    assert primary["spec"]["strategy"]["rollingUpdate"] == {**asked, "maxUnavailable": unavailable}
+
+
+@pytest.mark.parametrize("strategy", [{"strategy": {"type": "Recreate"}}, {}], ids=["recreated", "another kind"])
+def test_nothing_rolls(strategy: Json) -> None:
+    """Nothing is added to what has no rolling update."""
+    primary: Json = {"metadata": {}, "spec": {"template": {}} | strategy}
+    keep_serving(primary)
+    assert primary == {"metadata": {}, "spec": {"template": {}} | strategy}
 
 
 def test_settling() -> None:
