@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.heartbeat import heartbeating
+from activities.heartbeat import heartbeating, remembered
 from activities.hooks import is_busy, retry_after_seconds
 from activities.http import Http, NotReached, Reply, exchange
 
@@ -43,9 +43,13 @@ async def in_order(items: Sequence[Item], send: Callable[[Item], Awaitable[None]
     Raises:
         ApplicationError: not all were taken; Temporal tries again where that may help.
     """
-    details = activity.info().heartbeat_details
-    done, problem = (int(details[0]), str(details[1])) if details else (0, "")
-    async with heartbeating(lambda: (done, problem)):
+    before = remembered()
+    done, problem = int(before.get("done", 0)), str(before.get("problem", ""))
+
+    def progress() -> dict[str, Any]:
+        return before | {"done": done, "problem": problem}
+
+    async with heartbeating(progress):
         for item in items[done:]:
             try:
                 await send(item)
@@ -54,7 +58,7 @@ async def in_order(items: Sequence[Item], send: Callable[[Item], Awaitable[None]
                     raise _passing(failure) from None  # a cause travels in the history, with all that it quotes
                 problem = problem or str(failure)
             done += 1
-            activity.heartbeat(done, problem)
+            activity.heartbeat(progress())
     if problem:
         raise ApplicationError(problem, type=Undelivered.__name__, non_retryable=True)
 

@@ -15,6 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.bench import Bench, CanaryGone
 from activities.configs import MissingConfig
+from activities.heartbeat import remembered
 from activities.report import Reporter
 from k8s.apply import find
 from k8s.errors import ClusterError, NotFound, Refused
@@ -28,6 +29,10 @@ from workflows.observation import CanaryRef
 REFUSED = (Refused, NotFound, InvalidCanary, UnfitTarget, UnfitRoute, MissingConfig)
 """Will be refused again until somebody changes something."""
 REFUSED_RETRY = timedelta(seconds=10)
+RACE_RETRY = timedelta(seconds=3)
+"""After a first refusal, of which a cache or a controller that is behind may be the reason: an API server that has just
+started, for one, forbids everything until it has read its RoleBindings.
+"""
 POINTLESS_FOR_THE_DELETED = frozenset(
     {
         Activity.CREATE_PRIMARY,
@@ -39,8 +44,7 @@ POINTLESS_FOR_THE_DELETED = frozenset(
     }
 )
 """What would keep a rollout from hearing that its Canary is to go, for as long as it is refused."""
-TOLD_AT_ATTEMPT = 2
-"""The first refusal may be a race with a cache or a controller."""
+TOLD_AT_REFUSAL = 2
 MARGIN_SECONDS = 1.0
 
 
@@ -71,8 +75,11 @@ class _Faults(ActivityInboundInterceptor):
         except REFUSED as error:
             if await self._is_pointless(input):
                 raise ApplicationError(str(error), type="CanaryGone", non_retryable=True) from error
-            await self._tell(input, error)
-            raise ApplicationError(str(error), type="Refused", next_retry_delay=REFUSED_RETRY) from error
+            refusals = count_refusal()
+            if refusals == TOLD_AT_REFUSAL:
+                await self._tell(input, error)
+            delay = RACE_RETRY if refusals < TOLD_AT_REFUSAL else REFUSED_RETRY
+            raise ApplicationError(str(error), type="Refused", next_retry_delay=delay) from error
         except (ClusterError, TimeoutError) as error:
             raise ApplicationError(str(error) or "timed out", type="Unavailable") from error
 
@@ -89,7 +96,7 @@ class _Faults(ActivityInboundInterceptor):
 
     async def _tell(self, order: ExecuteActivityInput, error: Exception) -> None:
         """One Warning event about what is refused; best effort, since the API server may be what refuses."""
-        if activity.info().attempt != TOLD_AT_ATTEMPT or not (ref := canary_of(order)):
+        if not (ref := canary_of(order)):
             return
         note = Note(id=f"{time.time_ns():x}", text=str(error), at=datetime.now(UTC), warning=True)
         try:
@@ -98,6 +105,14 @@ class _Faults(ActivityInboundInterceptor):
                 await self._reporter.show(raw, ref, note)
         except ClusterError as unavailable:
             activity.logger.warning("fault_not_told", extra={"why": str(unavailable)})
+
+
+def count_refusal() -> int:
+    """How many attempts were refused, up to this one; others may have failed in between for reasons that pass."""
+    before = remembered()
+    refusals = int(before.get("refusals", 0)) + 1
+    activity.heartbeat(before | {"refusals": refusals})
+    return refusals
 
 
 def bound() -> float | None:

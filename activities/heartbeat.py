@@ -1,7 +1,7 @@
 """Heartbeats written once: a lost worker is noticed soon, and an abort reaches an activity that waits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -11,9 +11,19 @@ from temporalio.exceptions import ApplicationError
 BEATS_PER_TIMEOUT = 3
 
 
+def remembered() -> dict[str, Any]:
+    """What the attempts before this one left for it, by name; on whichever worker they ran.
+
+    Temporal keeps the details of the last heartbeat of an attempt that failed
+    (https://docs.temporal.io/encyclopedia/detecting-activity-failures#activity-heartbeat).
+    """
+    details = activity.info().heartbeat_details
+    return dict(details[0]) if details and isinstance(details[0], dict) else {}
+
+
 @asynccontextmanager
-async def heartbeating(details: Callable[[], Sequence[Any]] = tuple) -> AsyncIterator[None]:
-    """Send heartbeats for as long as the block runs; the next attempt finds the last `details`."""
+async def heartbeating(details: Callable[[], dict[str, Any]] = remembered) -> AsyncIterator[None]:
+    """Send heartbeats for as long as the block runs; the next attempt remembers the last `details`."""
     beating = asyncio.create_task(_beat(details))
     try:
         yield
@@ -23,12 +33,12 @@ async def heartbeating(details: Callable[[], Sequence[Any]] = tuple) -> AsyncIte
             await beating
 
 
-async def _beat(details: Callable[[], Sequence[Any]]) -> None:
+async def _beat(details: Callable[[], dict[str, Any]]) -> None:
     timeout = activity.info().heartbeat_timeout
     if timeout is None:
         return
     while True:
-        activity.heartbeat(*details())
+        activity.heartbeat(details())
         await asyncio.sleep(timeout.total_seconds() / BEATS_PER_TIMEOUT)
 
 

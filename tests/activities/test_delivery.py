@@ -110,7 +110,7 @@ async def test_a_refusal_for_good(temporal: WorkflowEnvironment) -> None:
 async def test_progress_of_another_worker() -> None:
     """Comes with the heartbeat."""
     chat, environment = Chat(), ActivityEnvironment()
-    environment.info = replace(environment.info, heartbeat_details=[2, "400 too long"])
+    environment.info = replace(environment.info, heartbeat_details=[{"done": 2, "problem": "400 too long"}])
     with pytest.raises(ApplicationError, match="400 too long"):
         await environment.run(chat.alert, ORDER)
     assert chat.asked == ["third"]

@@ -50,15 +50,23 @@ class Failing(ActivityInboundInterceptor):
         return await self._outcome() if callable(self._outcome) else self._outcome
 
 
-async def executed(bench: Bench, outcome: Any, argument: Any = PODINFO, **info: Any) -> Any:
-    """What Temporal sees of an activity with this outcome."""
+async def executed(
+    bench: Bench, outcome: Any, argument: Any = PODINFO, *, beats: list[Any] | None = None, **info: Any
+) -> Any:
+    """What Temporal sees of an activity with this outcome; its heartbeats' details are added to `beats`."""
     environment = ActivityEnvironment()
+    environment.on_heartbeat = lambda *details: beats.extend(details) if beats is not None else None
     environment.info = replace(
         environment.info, start_to_close_timeout=timedelta(seconds=20), heartbeat_timeout=None, **info
     )
     guarded = FaultInterceptor(bench, Reporter(bench)).intercept_activity(Failing(outcome))
     order = ExecuteActivityInput(fn=executed, args=[argument], executor=None, headers={})
     return await environment.run(guarded.execute_activity, order)
+
+
+def refused(times: int) -> list[Any]:
+    """What an attempt remembers of those before it."""
+    return [{"refusals": times}]
 
 
 async def failure(bench: Bench, error: Any, **info: Any) -> ApplicationError:
@@ -79,13 +87,15 @@ async def test_gone(bench: Bench) -> None:
     assert (error.type, error.message, error.non_retryable) == ("CanaryGone", "canary podinfo.test not found", True)
 
 
-@pytest.mark.parametrize("refused", REFUSED, ids=lambda error: type(error).__name__)
-async def test_refused(bench: Bench, refused: Exception) -> None:
+@pytest.mark.parametrize("refusal", REFUSED, ids=lambda error: type(error).__name__)
+async def test_refused(bench: Bench, refusal: Exception) -> None:
     """Tried again less often, until somebody changes something; the text and the cause are kept."""
-    error = await failure(bench, refused)
-    assert (error.type, error.message, error.non_retryable) == ("Refused", str(refused), False)
-    assert error.next_retry_delay == timedelta(seconds=10)
-    assert error.__cause__ is refused
+    error = await failure(bench, refusal)
+    assert (error.type, error.message, error.non_retryable) == ("Refused", str(refusal), False)
+    assert error.next_retry_delay == timedelta(seconds=3)
+    assert error.__cause__ is refusal
+    again = await failure(bench, refusal, heartbeat_details=refused(1))
+    assert again.next_retry_delay == timedelta(seconds=10)
 
 
 @pytest.mark.parametrize("activity", ["route", "scale", "promote", "undo_promotion", "create_primary", "open_traffic"])
@@ -163,18 +173,35 @@ def warnings(api: ApiServer) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("attempt", "told"), [(1, []), (2, ["forbidden"]), (3, []), (50, [])])
-async def test_told_once(api: ApiServer, bench: Bench, attempt: int, told: list[str]) -> None:
-    """At the second attempt, since the first may be a race; and not at every one after it."""
+@pytest.mark.parametrize(
+    ("before", "told"), [(0, []), (1, ["forbidden"]), (2, []), (50, [])], ids=["first", "second", "third", "late"]
+)
+async def test_told_once(api: ApiServer, bench: Bench, before: int, told: list[str]) -> None:
+    """At the second refusal, since the first may be a race; and not at every one after it."""
     await api.put(PATH, a_canary())
-    await failure(bench, Refused("forbidden", status=403), attempt=attempt)
+    await failure(bench, Refused("forbidden", status=403), heartbeat_details=refused(before))
     assert warnings(api) == told
+
+
+async def test_first_refusal_after_other_faults(api: ApiServer, bench: Bench) -> None:
+    """Attempts that the API server was away for are none of its refusals."""
+    await api.put(PATH, a_canary())
+    await failure(bench, Refused("forbidden", status=403), attempt=7)
+    assert warnings(api) == []
+
+
+async def test_refusals_are_counted(bench: Bench) -> None:
+    """What the next attempt is told, on whichever worker."""
+    beats: list[Any] = []
+    for before in ([], [{"done": 2}], [{"done": 2, "refusals": 1}]):
+        await failure(bench, Refused("forbidden"), beats=beats, heartbeat_details=before)
+    assert beats == [{"refusals": 1}, {"done": 2, "refusals": 1}, {"done": 2, "refusals": 2}]
 
 
 async def test_faults_are_not_told(api: ApiServer, bench: Bench) -> None:
     """Of what passes by itself nobody needs an event."""
     await api.put(PATH, a_canary())
-    await failure(bench, Unavailable("away"), attempt=2)
+    await failure(bench, Unavailable("away"), heartbeat_details=refused(1))
     assert warnings(api) == []
 
 
@@ -185,13 +212,13 @@ async def test_api_server_that_refuses_everything(api: ApiServer, bench: Bench) 
         return status(403, "all is forbidden")
 
     api.intercepts.append(refuse)
-    error = await failure(bench, Refused("forbidden"), attempt=2)
+    error = await failure(bench, Refused("forbidden"), heartbeat_details=refused(1))
     assert error.message == "forbidden"
 
 
 async def test_nobody_to_tell(api: ApiServer, bench: Bench) -> None:
     """A Canary that is gone gets no event."""
-    await failure(bench, Refused("forbidden"), attempt=2)
+    await failure(bench, Refused("forbidden"), heartbeat_details=refused(1))
     assert api.objects == {}
 
 

@@ -91,7 +91,7 @@ class Ledger:
     async def run(self, activity: Callable[[Any], Any], order: Any) -> None:
         """Once, with a second attempt's manners: result, or failure with its causes, as the history would hold it."""
         environment = ActivityEnvironment()
-        environment.info = replace(environment.info, heartbeat_details=[], attempt=2)
+        environment.info = replace(environment.info, heartbeat_details=[{"refusals": 1}])
         environment.on_heartbeat = lambda *details: self._kept.append(repr(details))
         following = FaultInterceptor(self.bench, Reporter(self.bench)).intercept_activity(_Calling(activity))
         call = ExecuteActivityInput(fn=activity, args=[order], executor=None, headers={})
