@@ -46,6 +46,13 @@ async def start() -> AsyncIterator[Start]:
         yield stage.start
 
 
+@pytest.fixture(scope="module")
+async def on_real_server() -> AsyncIterator[Start]:
+    """The same where time goes by while an activity waits, and where one that ends meanwhile can be asked to stop."""
+    async with Stage(await real_server(), visibility=False) as stage:
+        yield stage.start
+
+
 async def time_skipping() -> WorkflowEnvironment:
     """A server of its own for each test, up in a tenth of a second.
 

@@ -1,12 +1,11 @@
 """Gates: a release waits for webhooks and for people, and for nobody longer than it must."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from tests.builders import NEW, NEWER, OLD, a_check, a_plan, a_status
-from tests.workflows.conftest import Stage, Start, real_server
+from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
 from workflows.effects import HookAnswer
 from workflows.observation import Gate, Phase
@@ -407,13 +406,6 @@ async def test_a_rollback_hook_that_stays_silent(start: Start) -> None:
     assert world.events.count("Rollback hook panic not signaling a rollback") == 1
     assert world.hooks.count("rollback/panic/Progressing") >= 3
     assert ending.phase is Phase.SUCCEEDED
-
-
-@pytest.fixture(scope="module")
-async def on_real_server() -> AsyncIterator[Start]:
-    """Time goes by while an activity waits for pods."""
-    async with Stage(await real_server(), visibility=False) as stage:
-        yield stage.start
 
 
 @pytest.mark.parametrize("moment", ["gate", "canary", "analysis", "promotion"])

@@ -74,7 +74,7 @@ async def test_a_rollout_goes_before_an_undo(start: Start) -> None:
     assert "undo_promotion" not in world.calls
 
 
-async def test_a_target_deleted_during_an_undo(start: Start) -> None:
+async def test_a_target_deleted_during_an_undo(on_real_server: Start) -> None:
     """The primary is as it shall be, and there is nothing to roll back: the run says so and ends."""
     world = a_promoted_world()
 
@@ -83,7 +83,7 @@ async def test_a_target_deleted_during_an_undo(start: Start) -> None:
         await rollout.changed()
 
     world.on["report"] = delete
-    rollout = await undoing(start, world)
+    rollout = await undoing(on_real_server, world)
     ending = await rollout.result()
 
     assert world.events == [UNDONE, "Rolling back podinfo.test deployment podinfo.test not found"]
