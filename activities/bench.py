@@ -135,8 +135,12 @@ class Bench:
         name = workload_name(subject, role, obj)
         return await find(self.cluster, subject.target.workloads, subject.namespace, name) if name else None
 
+    def seen_target(self, subject: Subject) -> Json | None:
+        """The target as last seen; costs no request."""
+        return self.informers.of(subject.target.resource).get(subject.namespace, subject.target_name)
+
     def seen_workload(self, subject: Subject, role: Role) -> Json | None:
-        """The same as last seen; costs no request."""
+        """What becomes ready in that role, as last seen."""
         kind, namespace = subject.target, subject.namespace
         name = subject.target_name if role is Role.CANARY else subject.primary_name
         obj = self.informers.of(kind.resource).get(namespace, name)

@@ -17,7 +17,7 @@ from activities.queries import DURATION, SUCCESS_RATE, builtin_query
 from activities.readiness import threshold_of
 from activities.templates import Asked, ask_template, prometheus_of, render, variables_of, window_seconds
 from k8s import readiness
-from k8s.client import Json
+from k8s.client import Cluster, Json
 from k8s.models.analysis import Metric
 from k8s.models.webhook import Webhook
 from workflows.effects import Activity, Division, Examination, Findings, Role
@@ -47,8 +47,9 @@ class Examine:
                 role, why = waiting
                 return Findings(checks=(), waiting=why, waiting_for=role, plan=self._plan(subject))
             began, plan = time.monotonic(), self._plan(subject)
-            division = await self._division(subject, plan)
-            checks = await asyncio.gather(*await self._questions(subject, order))
+            look = self._bench.cluster.once()
+            division = await self._division(subject, plan, look)
+            checks = await asyncio.gather(*await self._questions(subject, order, look))
             self._bench.meters.examined(
                 subject.canary.target_name,
                 subject.namespace,
@@ -74,27 +75,27 @@ class Examine:
                 return role, found.why
         return None
 
-    async def _questions(self, subject: Subject, order: Examination) -> list[Awaitable[Check]]:
+    async def _questions(self, subject: Subject, order: Examination, look: Cluster) -> list[Awaitable[Check]]:
         """In Flagger's order, since of several checks that fail the first is told."""
-        target = await self._bench.target(subject)
+        target = self._bench.seen_target(subject) or await self._bench.target(subject)
         elapsed = time.time() - order.canary_since.timestamp()
         hooks = [self._hook(order, hook) for hook in subject.canary.hooks("rollout")]
         templates_last = sorted(
             subject.canary.spec.analysis.metrics, key=lambda metric: metric.template_ref is not None
         )
         metrics = [self._metric(subject, target, metric, elapsed) for metric in templates_last]
-        return [self._route(subject), *hooks, *metrics]
+        return [self._route(subject, look), *hooks, *metrics]
 
-    async def _division(self, subject: Subject, plan: Plan | None) -> Division | None:
+    async def _division(self, subject: Subject, plan: Plan | None, look: Cluster) -> Division | None:
         """As the cluster has it at the moment, whoever wrote it."""
         if plan is None or not plan.routed:
             return None
-        split = await subject.router.get(self._bench.cluster, subject.canary)
+        split = await subject.router.get(look, subject.canary)
         return Division(weight=split.canary, mirrored=split.mirrored) if split else Division()
 
-    async def _route(self, subject: Subject) -> Check:
+    async def _route(self, subject: Subject, look: Cluster) -> Check:
         """A weight that the data plane does not honour proves nothing."""
-        obstacle = await subject.router.obstacle(self._bench.cluster, subject.canary)
+        obstacle = await subject.router.obstacle(look, subject.canary)
         answer = Unreadable(detail=obstacle) if obstacle else Passed()
         return Check(name="route", question=Question.ROUTE, answer=answer)
 

@@ -54,7 +54,7 @@ class Promote:
         selector = self._bench.selector(subject, target, primary)
         expected = subject.target.primary_template(template, selector, sums, subject.target_name)
         await self._copy(subject, target, primary, expected, configs)
-        await self._reporter.report(order.report)
+        await self._reporter.report_on(subject.raw, order.report)
         return PromotionOutcome.COPIED
 
     async def _superseded(self, subject: Subject, primary: Json, order: Promotion) -> PromotionOutcome:
@@ -62,7 +62,7 @@ class Promote:
         kind, running = subject.target, subject.target.running(primary)
         if running is None or kind.mark(running) != mark_from(order.revision.template, order.revision.configs):
             return PromotionOutcome.SUPERSEDED
-        await self._reporter.report(order.report)
+        await self._reporter.report_on(subject.raw, order.report)
         return PromotionOutcome.COPIED
 
     async def _copy(

@@ -4,12 +4,13 @@ The status is the workflow's shadow, complete enough to go on from when no histo
 """
 
 import platform
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities.bench import Bench
-from k8s.apply import amend
+from k8s.apply import amend, find
 from k8s.client import Json
 from k8s.errors import Conflict, NotFound, Refused
 from k8s.resources import CANARIES, EVENTS
@@ -31,17 +32,18 @@ class Reporter:
     @activity.defn(name=Activity.REPORT)
     async def report(self, what: Report) -> None:
         """Show the events, then patch the status: who waits for a phase finds its events there."""
-        path = CANARIES.path(what.canary.namespace, what.canary.name)
-        try:
-            raw = await self._bench.cluster.get(path)
-            for note in what.notes:
-                await self.show(raw, what.canary, note)
-            if status_patch(raw, what, now()):
-                await self._write(f"{path}/status", what)
-        except NotFound:  # a Canary that is gone needs no report
-            return
+        raw = await find(self._bench.cluster, CANARIES, what.canary.namespace, what.canary.name)
+        if raw:
+            await self.report_on(raw, what)
 
-    async def _write(self, path: str, what: Report) -> None:
+    async def report_on(self, raw: Json, what: Report) -> None:
+        """The same for a Canary that was read a moment ago; one that is gone by now needs no report."""
+        for note in what.notes:
+            await self.show(raw, what.canary, note)
+        with suppress(NotFound):
+            await self._write(raw, what)
+
+    async def _write(self, raw: Json, what: Report) -> None:
         """Patch the status. Whoever moves the phase to an end counts the rollout: a repetition finds it moved."""
         moved = ""
 
@@ -51,7 +53,9 @@ class Reporter:
             moved = patch["status"].get("phase", "") if patch else ""
             return patch
 
-        self._bench.meters.ended(await amend(self._bench.cluster, path, change), moved)
+        path = CANARIES.path(what.canary.namespace, what.canary.name)
+        written = await amend(self._bench.cluster, path, change, known=raw, subresource="status")
+        self._bench.meters.ended(written, moved)
 
     async def show(self, raw: Json, ref: CanaryRef, note: Note) -> None:
         """Create the Event; its name is the note's, so that a second try finds it there."""

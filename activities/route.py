@@ -24,13 +24,18 @@ class RouteTraffic:
         subject = await self._with_cookies(await self._bench.load(order.canary), order.weight)
         split = Split(order.weight, mirrored=order.mirrored)
         await subject.router.set(self._bench.cluster, subject.canary, subject.raw, split)
-        await self._reporter.report(order.report)
+        await self._reporter.report_on(subject.raw, order.report)
 
     async def _with_cookies(self, subject: Subject, weight: int) -> Subject:
         """The cookies are in the status before a route has them: a second try finds them, and makes no others."""
         affinity = subject.canary.spec.analysis.session_affinity
         if affinity is None:
             return subject
-        path = CANARIES.path(subject.namespace, subject.canary.name, "status")
-        raw = await amend(self._bench.cluster, path, lambda canary: cookies_patch(canary, affinity, weight))
+        raw = await amend(
+            self._bench.cluster,
+            CANARIES.path(subject.namespace, subject.canary.name),
+            lambda canary: cookies_patch(canary, affinity, weight),
+            known=subject.raw,
+            subresource="status",
+        )
         return self._bench.subject(raw)

@@ -31,7 +31,7 @@ class ScaleTarget:
                 await self._empty(subject)
         await (self._up(subject) if order.up else self._down(subject))
         if order.report:
-            await self._reporter.report(order.report)
+            await self._reporter.report_on(subject.raw, order.report)
 
     async def _empty(self, subject: Subject) -> None:
         """To zero, and until the cluster says that no pod is left: scaled up sooner, the old ones would stay."""
@@ -50,12 +50,12 @@ class ScaleTarget:
             return
         await originals.resume(self._bench.cluster, subject.canary)
         await put_canary(self._bench, subject, target)
-        if primary := await self._bench.find_primary(subject):
-            # It must bear all traffic again at any moment: after an abort, a rollback, or for a newer revision.
-            cluster, serving = self._bench.cluster, subject.target.replicas(primary)
-            await copies.hold_capacity(cluster, subject.canary, subject.raw, serving)
+        primary = await self._bench.find_primary(subject)
+        serving = subject.target.replicas(primary) if primary else 0
+        if primary:  # it must bear all traffic again at any moment: after an abort, a rollback, for a newer revision
+            await copies.hold_capacity(self._bench.cluster, subject.canary, subject.raw, serving)
         if subject.target.replicas(target) == 0:
-            await scale_to(self._bench, subject, await self._starting_replicas(subject))
+            await scale_to(self._bench, subject, await self._starting_replicas(subject, serving), known=target)
 
     async def _down(self, subject: Subject) -> None:
         """To zero; all traffic is on the primary by now, so what was made to bear its return is let go."""
@@ -67,15 +67,14 @@ class ScaleTarget:
         with suppress(NotFound):
             await amend(cluster, self._bench.path(subject, subject.primary_name), settled)
 
-    async def _starting_replicas(self, subject: Subject) -> int:
+    async def _starting_replicas(self, subject: Subject, serving: int) -> int:
         """With an autoscaler its minimum, else as many as the primary has; at least one."""
         if subject.canary.spec.autoscaler_ref:
             return await originals.starting_replicas(self._bench.cluster, subject.canary)
-        primary = await self._bench.find_primary(subject)
-        return max(1, subject.target.replicas(primary)) if primary else 1
+        return max(1, serving)
 
 
-async def scale_to(bench: Bench, subject: Subject, replicas: int) -> Json:
-    """Set the target's replicas; raises NotFound."""
+async def scale_to(bench: Bench, subject: Subject, replicas: int, *, known: Json | None = None) -> Json:
+    """Set the target's replicas; `known` is the target as just read, if it was. Raises NotFound."""
     path = bench.path(subject, subject.target_name)
-    return await amend(bench.cluster, path, lambda target: subject.target.scaled(target, replicas))
+    return await amend(bench.cluster, path, lambda target: subject.target.scaled(target, replicas), known=known)

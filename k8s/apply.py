@@ -20,10 +20,22 @@ async def find(cluster: Cluster, resource: Resource, namespace: str, name: str) 
         return None
 
 
-async def amend(cluster: Cluster, path: str, change: Callable[[Json], Json | None]) -> Json:
+async def amend(
+    cluster: Cluster,
+    path: str,
+    change: Callable[[Json], Json | None],
+    *,
+    known: Json | None = None,
+    subresource: str = "",
+) -> Json:
     """Read, let `change` say which fields to merge (None: nothing), write; a conflict starts over on fresh state.
 
-    `change` gets the object as read and returns a merge patch (RFC 7396) without metadata.resourceVersion.
+    Args:
+        cluster: where the object is.
+        path: of the object.
+        change: gets the object as read and returns a merge patch (RFC 7396) without metadata.resourceVersion.
+        known: the object as it was read a moment ago, which spares the first reading.
+        subresource: what of the object is written, such as `status`; the object is read whole.
 
     Raises:
         NotFound: there is no such object.
@@ -36,11 +48,12 @@ async def amend(cluster: Cluster, path: str, change: Callable[[Json], Json | Non
         reraise=True,
     ):
         with attempt:
-            current = await cluster.get(path)
+            current, known = known or await cluster.get(path), None
             patch = change(current)
             if patch is None:
                 return current
-            return await cluster.merge(path, versioned(patch, current))
+            where = f"{path}/{subresource}" if subresource else path
+            return await cluster.merge(where, versioned(patch, current))
     raise AssertionError("tenacity re-raises the last error")
 
 

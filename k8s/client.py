@@ -60,6 +60,10 @@ class Cluster:
         finally:
             await api.close()
 
+    def once(self) -> "Cluster":
+        """The same API server for one look: what was read in it is not asked for again."""
+        return _Look(self._api)
+
     async def get(self, path: str, query: Query = ()) -> Json:
         """Read an object or a list."""
         return await self._call("GET", path, query=query)
@@ -122,6 +126,20 @@ class Cluster:
         except ValueError as error:  # a token file that is being rewritten (kubernetes.aio.config)
             raise Unavailable(f"{method} {path}: {error}") from error
         return await self._api.call_api(*request, _request_timeout=timeout)
+
+
+class _Look(Cluster):
+    """Short-lived: it never learns of a change."""
+
+    def __init__(self, api: ApiClient) -> None:
+        super().__init__(api)
+        self._seen: dict[tuple[str, tuple[tuple[str, Any], ...]], Json] = {}
+
+    async def get(self, path: str, query: Query = ()) -> Json:
+        key = (path, tuple(query))
+        if key not in self._seen:
+            self._seen[key] = await super().get(path, query)
+        return self._seen[key]
 
 
 async def _client(kubeconfig: Path | None, context: str | None) -> ApiClient:

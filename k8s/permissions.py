@@ -57,7 +57,7 @@ BESIDE: Final = ("get", "create", "patch")
 
 ALWAYS: Final = (
     Permission(CANARIES, (*WATCH, "patch")),
-    Permission(CANARIES, ("get", "patch"), "status"),
+    Permission(CANARIES, ("patch",), "status"),
     Permission(CANARIES, ("update",), "finalizers"),
     Permission(METRIC_TEMPLATES, ("get",)),
     Permission(ALERT_PROVIDERS, ("get",)),

@@ -10,7 +10,7 @@ from k8s import apply
 from k8s.apply import amend, find, is_owned_by, owner_of
 from k8s.client import Cluster
 from k8s.errors import Conflict, NotFound
-from k8s.resources import CONFIG_MAPS
+from k8s.resources import CANARIES, CONFIG_MAPS
 from tests.api_server import ApiServer
 from tests.objects import a_canary
 
@@ -43,6 +43,23 @@ async def test_conflicts(api: ApiServer, cluster: Cluster) -> None:
     written = await amend(cluster, PATH, incremented)
     assert written["data"] == {"count": "4"}
     assert api.read(PATH) == written
+
+
+async def test_known(api: ApiServer, cluster: Cluster) -> None:
+    """What was read a moment ago is not read again, unless somebody wrote since."""
+    known = await api.put(PATH, {"data": {"count": "0"}})
+    assert (await amend(cluster, PATH, incremented, known=known))["data"] == {"count": "1"}
+    assert api.asked("GET") == []
+    assert (await amend(cluster, PATH, incremented, known=known))["data"] == {"count": "2"}
+    assert len(api.asked("GET")) == 1
+
+
+async def test_subresource(api: ApiServer, cluster: Cluster) -> None:
+    """Written to; the object is read whole."""
+    path = CANARIES.path("test", "podinfo")
+    await api.put(path, a_canary())
+    await amend(cluster, path, lambda _: {"status": {"phase": "Failed"}}, subresource="status")
+    assert [*api.asked("GET"), *api.asked("PATCH")] == [path, f"{path}/status"]
 
 
 async def test_conflicts_without_end(api: ApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

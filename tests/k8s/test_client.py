@@ -132,6 +132,20 @@ async def test_what_is_sent(api: ApiServer, cluster: Cluster) -> None:
     ]
 
 
+async def test_one_look(api: ApiServer, cluster: Cluster) -> None:
+    """What was read in it is not asked for again; the next look asks anew, and what is not there is asked for."""
+    await api.put(PATH, {"data": {"a": "1"}})
+    look = cluster.once()
+    first, again = await look.get(PATH), await look.get(PATH)
+    await cluster.once().get(PATH)
+    assert first == again
+    assert api.asked("GET") == [PATH] * 2
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await look.get(f"{PATH}-gone")
+    assert len(api.asked("GET")) == 4
+
+
 @pytest.mark.parametrize(
     "content",
     [

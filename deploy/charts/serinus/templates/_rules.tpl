@@ -9,7 +9,7 @@ request is refused, and no verb is granted in vain.
   verbs: [get, list, watch, patch]
 - apiGroups: [flagger.app]
   resources: [canaries/status]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [flagger.app]
   resources: [canaries/finalizers]
   verbs: [update]
