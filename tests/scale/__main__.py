@@ -27,7 +27,7 @@ from playground.progress import ConsoleProgress
 from playground.stage import Stage
 from tests.scale.costs import costs_of, requests_of
 from tests.scale.figures import Figures, figures_of, table_of
-from tests.scale.herd import NAMESPACE, Pace, create, release
+from tests.scale.herd import NAMESPACE, Pace, create, multiply, name_of, release
 from tests.scale.observer import Observer
 
 USER_AGENT = "serinus-bench"
@@ -131,18 +131,28 @@ def idle(
 
 
 async def rest(count: int, seconds: int) -> dict[str, float]:
-    """Bootstrap, wait, count."""
+    """One canary is bootstrapped and multiplied while no worker looks; then one starts, and is left alone."""
     async with a_bench() as bench:
-        took = await bench.bootstrap(count, Pace(10, (50,)))
-        before = costs_of(bench.stage)
+        await bench.bootstrap(1, Pace(10, (50,)))
+        worker = bench.stage.worker
+        await worker.stop()
+        console.print(f"{count} canaries are written …")
+        await multiply(bench.cluster, name_of(0), range(1, count))
+        began, before = time.monotonic(), requests_of(bench.stage.world.audit_log)
+        await worker.start()
+        started = time.monotonic() - began
+        await asyncio.sleep(SETTLE_SECONDS)
+        at_first = requests_of(bench.stage.world.audit_log) - before
+        costs = costs_of(bench.stage)
         await asyncio.sleep(seconds)  # that nothing happens can only be seen by looking for a while
-        used = costs_of(bench.stage).since(before)
+        used = costs_of(bench.stage).since(costs)
         return {
             "canaries": count,
-            "bootstrap of all, s": round(took, 1),
             "seconds": seconds,
-            "requests of the worker besides watches": used.requests,
-            "worker, percent of a core": round(100 * used.cpu_seconds["worker"] / seconds, 2),
+            "until a new worker serves, s": round(started, 1),
+            "requests of the new worker besides watches": sum(at_first.values()),
+            "requests while idle besides watches": used.requests,
+            "worker while idle, percent of a core": round(100 * used.cpu_seconds["worker"] / seconds, 2),
             "worker's memory, MiB": round(used.worker_mebibytes),
         }
 

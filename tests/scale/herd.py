@@ -1,6 +1,7 @@
 """Many applications at once, each a Deployment under a Canary of its own, in one namespace."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -65,6 +66,27 @@ async def create(cluster: Cluster, numbers: Iterable[int], pace: Pace) -> None:
         name = name_of(number)
         await cluster.create(DEPLOYMENTS.path(NAMESPACE), deployment(name))
         await cluster.create(CANARIES.path(NAMESPACE), canary(name, pace))
+
+    await at_once(one, numbers)
+
+
+async def multiply(cluster: Cluster, original: str, numbers: Iterable[int]) -> None:
+    """Copy a canary at rest, and what the watches see of it, as if each had been released long ago.
+
+    The workloads are paused, so that no controller makes pods for them: what they cost is not the worker's.
+    """
+    paths = {kind: kind.path(NAMESPACE, original) for kind in (DEPLOYMENTS, CANARIES)}
+    target, there = [await cluster.get(path) for path in paths.values()]
+    primary = await cluster.get(DEPLOYMENTS.path(NAMESPACE, f"{original}-primary"))
+
+    async def one(number: int) -> None:
+        name = name_of(number)
+        for workload, its_name in ((target, name), (primary, f"{name}-primary")):
+            body = {**DEPLOYMENTS.header(NAMESPACE, its_name), "spec": {**workload["spec"], "paused": True}}
+            await cluster.create(DEPLOYMENTS.path(NAMESPACE), body)
+        spec = json.loads(json.dumps(there["spec"]).replace(original, name))
+        await cluster.create(CANARIES.path(NAMESPACE), {**CANARIES.header(NAMESPACE, name), "spec": spec})
+        await cluster.merge(CANARIES.path(NAMESPACE, name, "status"), {"status": there["status"]})
 
     await at_once(one, numbers)
 
