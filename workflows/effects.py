@@ -244,7 +244,7 @@ HEARTBEAT = timedelta(seconds=10)
 PATIENT = timedelta(days=3650)
 """Waiting has no bound of its own: deadlines are timers of the workflow."""
 ASKING = timedelta(hours=1)
-"""Queries and hooks bound themselves, and heartbeats tell of a lost worker; no webhook's time-out is longer."""
+"""Queries and hooks bound themselves; no webhook's time-out is longer."""
 
 UNTIL_IT_WORKS = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
@@ -307,15 +307,7 @@ async def open_traffic(canary: CanaryRef) -> None:
 
 async def await_ready(wait: Wait, names: str) -> Ready | Waiting | Stuck:
     """Wait for pods, woken by the cluster's events."""
-    answer: Readying = await workflow.execute_activity(
-        Activity.AWAIT_READY,
-        wait,
-        result_type=Readying,
-        start_to_close_timeout=PATIENT,
-        heartbeat_timeout=HEARTBEAT,
-        retry_policy=UNTIL_IT_WORKS,
-        summary=f"wait for {names}",
-    )
+    answer = await _ask(Activity.AWAIT_READY, wait, Readying, summary=f"wait for {names}", within=PATIENT)
     return answer.readiness
 
 
@@ -326,44 +318,17 @@ async def scale(order: Scale) -> None:
 
 async def call_hook(call: HookCall) -> HookAnswer:
     """Ask one webhook."""
-    answer: HookAnswer = await workflow.execute_activity(
-        Activity.CALL_HOOK,
-        call,
-        result_type=HookAnswer,
-        start_to_close_timeout=ASKING,
-        heartbeat_timeout=HEARTBEAT,
-        retry_policy=UNTIL_IT_WORKS,
-        summary=f"{call.type} {call.name}",
-    )
-    return answer
+    return await _ask(Activity.CALL_HOOK, call, HookAnswer, summary=f"{call.type} {call.name}")
 
 
 async def examine(examination: Examination, weight: int) -> Findings:
     """Ask all checks of a step."""
-    findings: Findings = await workflow.execute_activity(
-        Activity.EXAMINE,
-        examination,
-        result_type=Findings,
-        start_to_close_timeout=ASKING,
-        heartbeat_timeout=HEARTBEAT,
-        retry_policy=UNTIL_IT_WORKS,
-        summary=f"checks at weight {weight}",
-    )
-    return findings
+    return await _ask(Activity.EXAMINE, examination, Findings, summary=f"checks at weight {weight}")
 
 
 async def probe(canary: CanaryRef) -> Probed:
     """See whether the metric providers of the Canary's checks can be asked; each bounds itself."""
-    probed: Probed = await workflow.execute_activity(
-        Activity.PROBE,
-        canary,
-        result_type=Probed,
-        start_to_close_timeout=ASKING,
-        heartbeat_timeout=HEARTBEAT,
-        retry_policy=UNTIL_IT_WORKS,
-        summary="probe the metric providers",
-    )
-    return probed
+    return await _ask(Activity.PROBE, canary, Probed, summary="probe the metric providers")
 
 
 async def route(order: Route) -> None:
@@ -417,6 +382,22 @@ async def _deliver(activity: Activity, argument: Record, *, summary: str) -> Non
         retry_policy=FOR_A_WHILE,
         summary=summary,
     )
+
+
+async def _ask(
+    activity: Activity, argument: Record, result: type[Answered], *, summary: str, within: timedelta = ASKING
+) -> Answered:
+    """What waits for others sends heartbeats, so that a lost worker is noticed, and may be given up at any time."""
+    answer: Answered = await workflow.execute_activity(
+        activity,
+        argument,
+        result_type=result,
+        start_to_close_timeout=within,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=UNTIL_IT_WORKS,
+        summary=summary,
+    )
+    return answer
 
 
 async def _read(activity: Activity, argument: Record, result: type[Answered], *, summary: str) -> Answered:
