@@ -1,17 +1,26 @@
 """Chooses loopback ports for servers."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 LOOPBACK = "127.0.0.1"
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOWEST, HIGHEST = 10_000, 32_767
+PROMISED = Path(tempfile.gettempdir()) / f"serinus-ports-{os.getuid()}"
+"""One byte for each port, locked by the process that it was given to, for as long as that lives."""
+_ours: set[int] = set()
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct free TCP ports of the loopback address.
+    """Distinct free TCP ports of the loopback address, which no other call gets, in whichever process of this user.
 
+    A server is often started long after its port was chosen, and many worlds may be made at the same time.
     Below the ports the kernel hands to clients: a server that is down for a moment finds its port still free, and a
     client that knocks meanwhile cannot be connected to itself.
 
@@ -21,11 +30,28 @@ def free_ports(count: int) -> list[int]:
     wanted = range(LOWEST, _end())
     free: list[int] = []
     for port in random.sample(wanted, len(wanted)):
-        if _is_free(port):
+        if _is_free(port) and _is_promised(port):
             free.append(port)
         if len(free) == count:
             return free
     raise OSError(f"no {count} free ports on {LOOPBACK} between {wanted.start} and {wanted.stop}")
+
+
+def _is_promised(port: int) -> bool:
+    """Whether it is ours from now on; a lock on a byte is the process's own, so those of this one are noted beside."""
+    if port in _ours:
+        return False
+    try:
+        fcntl.lockf(_promises(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except BlockingIOError:
+        return False
+    _ours.add(port)
+    return True
+
+
+@cache
+def _promises() -> IO[bytes]:
+    return PROMISED.open("ab")
 
 
 def _end() -> int:

@@ -64,7 +64,7 @@ async def until_nothing_runs(stage: Stage, *namespaces: str) -> None:
     client = await temporal_of(stage)
     async with asyncio.timeout(60):
         async for run in client.list_workflows('ExecutionStatus = "Running"'):
-            if run.id.split("/")[1] in namespaces:
+            if run.id.startswith(tuple(f"canary/{namespace}/" for namespace in namespaces)):
                 await client.get_workflow_handle(run.id, run_id=run.run_id).result()
 
 

@@ -1,8 +1,11 @@
 """The small parts: ports, secrets, what Prometheus is told, what the console says."""
 
+import asyncio
 import io
+import random
 import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,18 @@ def test_ports_are_distinct_and_can_be_bound_at_once() -> None:
     sockets = [socket.create_server((LOOPBACK, port)) for port in ports]
     for server in sockets:
         server.close()
+
+
+async def test_a_port_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither this process nor another gets it again, though no server has it yet."""
+    given = free_ports(3)
+    monkeypatch.setattr(random, "sample", lambda *_: given)
+    with pytest.raises(OSError, match="no 1 free ports"):
+        free_ports(1)
+    code = f"import random; random.sample = lambda *_: {given}; from playground.ports import free_ports; free_ports(1)"
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
+    _, says = await other.communicate()
+    assert b"no 1 free ports" in says
 
 
 @pytest.mark.skipif(not EPHEMERAL.exists(), reason="only Linux tells which ports it gives to clients")
