@@ -306,6 +306,13 @@ def test_parents(service: Json | None, problem: str) -> None:
             "mirror[0].backendRef: null names nobody; write the name and port of a Service",
         ),
         (
+            {"mirror": [{"backendRef": {"name": "podinfo-canary", "port": 80}}]},
+            (
+                "mirror: podinfo-canary has no pods between releases; "
+                "write spec.analysis.mirror for copies during an analysis, or remove it"
+            ),
+        ),
+        (
             {"timeout": "1.5s"},
             (
                 'timeout: "1.5s" is no duration of the Gateway API; '

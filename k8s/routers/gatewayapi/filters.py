@@ -34,9 +34,10 @@ def canary_mirror(canary: Canary, port: int) -> Json:
 
 def is_canary_mirror(item: Json, canary: Canary) -> bool:
     """Whether a filter copies to the canary."""
-    return bool(
-        item["type"] == "RequestMirror" and item["requestMirror"]["backendRef"]["name"] == canary.canary_service
-    )
+    if item["type"] != "RequestMirror":
+        return False
+    ref = item["requestMirror"]["backendRef"]
+    return bool((ref["name"], ref.get("namespace", canary.namespace)) == (canary.canary_service, canary.namespace))
 
 
 def set_cookie(cookie: str) -> Json:

@@ -13,7 +13,7 @@ from k8s.models.service import Service
 from k8s.routers.base import FULL, Split, UnfitRoute
 from k8s.routers.cookies import require_drawn
 from k8s.routers.gatewayapi.affinity import sticky
-from k8s.routers.gatewayapi.filters import PREFIX, canary_mirror, service_filters, timeouts
+from k8s.routers.gatewayapi.filters import PREFIX, canary_mirror, is_canary_mirror, service_filters, timeouts
 from k8s.routers.gatewayapi.matches import ab_matches, service_matches
 
 
@@ -22,6 +22,9 @@ def rules_of(canary: Canary, split: Split) -> list[Json]:
     service = canary.spec.service
     if service is None:
         raise UnfitRoute("spec.service: required; write at least port")
+    if any(is_canary_mirror(item, canary) for item in service_filters(service)):
+        remedy = "write spec.analysis.mirror for copies during an analysis, or remove it"
+        raise UnfitRoute(f"spec.service.mirror: {canary.canary_service} has no pods between releases; {remedy}")
     made = _rules(canary, service, split)
     for rule in made:
         _require_rewritable(service, rule)
@@ -41,8 +44,7 @@ def _rules(canary: Canary, service: Service, split: Split) -> list[Json]:
 
 def _rule(canary: Canary, service: Service, split: Split, matches: list[Json]) -> Json:
     copies = [canary_mirror(canary, service.port)] if split.mirrored else []
-    filters = service_filters(service)
-    filters += [item for item in copies if item not in filters]
+    filters = service_filters(service) + copies
     backends = [
         _backend(canary.primary_service, service, split.primary),
         _backend(canary.canary_service, service, split.canary),
