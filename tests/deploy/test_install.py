@@ -28,7 +28,8 @@ GUIDES = (
 )
 EVERYTHING = (
     *("slack.url=https://hooks.slack.example/x", "slack.channel=general", "eventWebhook=http://events.example/"),
-    *("linkerdAuthPolicy.create=true", "networkPolicy.enabled=true", "serviceMonitor.enabled=true"),
+    *("linkerdAuthPolicy.create=true", "networkPolicy.enabled=true"),
+    *("serviceMonitor.enabled=true", "prometheusRule.enabled=true"),
     *("temporal.tls.enabled=true", "temporal.tls.secretName=client", "temporal.tls.caSecretName=ca"),
     *("temporal.apiKey.secretName=key", "podPriorityClassName=system-cluster-critical", "image.pullSecret=registry"),
 )
