@@ -13,7 +13,7 @@ from temporalio.envconfig import ClientConfig
 from k8s.crd import crds
 from k8s.resources import TRAFFIC_ROUTES
 from k8s.routers.registry import ROUTERS
-from loadtester.settings import LoadTesterSettings
+from loadtester.settings import PREFIX, LoadTesterSettings
 from playground.charts import CHARTS, HelmRefused, Json, Overlay, rendered, run_helm
 from tests.charts import defaults
 from tests.monitoring.queries import RULES
@@ -52,10 +52,12 @@ EVERYTHING = (
     "serviceMonitor.enabled=true",
     "prometheusRule.enabled=true",
 )
+KEPT = ("token.secretName=mine", "token.key=password", "gates.persistent=true", "gates.storage.className=fast")
 NOT_THE_CHARTS = {
     *("SERINUS_HOST", "SERINUS_PORT"),  # the pod's own: whatever they were, nobody could tell
     *("SERINUS_ENCRYPTION_KEYS", "SERINUS_ENCRYPTION_KEYS_FILE"),  # from a Secret of the user's, by `env` or a volume
     "SERINUS_CODEC_TOKEN",  # of another process
+    "LOADTESTER_EXTRA_PATH",  # of an image or a volume of the user's, by `env`
 }
 
 
@@ -87,11 +89,15 @@ def test_lint(helm: Path, chart: str) -> None:
     assert "0 chart(s) failed" in run_helm(helm, "lint", "--strict", str(CHARTS / chart))
 
 
-@pytest.mark.parametrize("values", [CLOUD, MTLS, EVERYTHING], ids=["cloud", "mtls", "everything"])
-def test_lint_with_values(helm: Path, values: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("chart", "values"),
+    [("serinus", CLOUD), ("serinus", MTLS), ("serinus", EVERYTHING), ("loadtester", KEPT)],
+    ids=["cloud", "mtls", "everything", "loadtester"],
+)
+def test_lint_with_values(helm: Path, chart: str, values: tuple[str, ...]) -> None:
     """Branches that the defaults do not take."""
     words = [word for value in values for word in ("--set", value)]
-    run_helm(helm, "lint", "--strict", *words, str(CHARTS / "serinus"))
+    run_helm(helm, "lint", "--strict", *words, str(CHARTS / chart))
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
@@ -132,15 +138,61 @@ def test_what_is_secret_stands_in_the_secret_alone(helm: Path) -> None:
 
 
 def test_the_load_tester_takes_what_it_is_given(helm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under names that it reads."""
-    objects = install(helm, "cmd.namespaceRegexp=^test$", "cmd.timeoutSeconds=60", chart="loadtester")
-    given = {each["name"]: each["value"] for each in pod_of(objects)["containers"][0]["env"]}
+    """Each of its settings can be set, under the name that it reads."""
+    given = environment(install(helm, "cmd.namespaceRegexp=^test$", "cmd.timeoutSeconds=60", *KEPT, chart="loadtester"))
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     settings = LoadTesterSettings()
-    assert {name.removeprefix("LOADTESTER_").lower() for name in given} <= set(LoadTesterSettings.model_fields)
+    assert set(given) == {f"{PREFIX}{name.upper()}" for name in LoadTesterSettings.model_fields} - NOT_THE_CHARTS
     assert (settings.host, settings.port, settings.task_timeout_seconds) == ("0.0.0.0", 8080, 60)  # noqa: S104 - in a pod
     assert settings.namespace_regexp.pattern == "^test$"
+    assert settings.token.get_secret_value() == "password"
+
+
+def test_the_load_testers_token_stands_in_the_secret_alone(helm: Path) -> None:
+    """In the chart's, a change of which makes a new pod, or in one that is there already."""
+    objects, others = (install(helm, f"token.value={token}", chart="loadtester") for token in ("secret-1", "secret-2"))
+    [secret] = objects.pop("secret")
+    assert secret["stringData"] == {"token": "secret-1"}
+    assert token_source(objects) == {"name": secret["metadata"]["name"], "key": "token"}
+    assert "secret-1" not in json.dumps(objects)
+    assert objects["deployment"] != others["deployment"]
+    mine = install(helm, *KEPT, chart="loadtester")
+    assert "secret" not in mine
+    assert token_source(mine) == {"name": "mine", "key": "password"}
+
+
+def token_source(objects: dict[str, list[Json]]) -> Any:
+    """Where the load tester's token comes from."""
+    [token] = [each for each in pod_of(objects)["containers"][0]["env"] if each["name"] == "LOADTESTER_TOKEN"]
+    return token["valueFrom"]["secretKeyRef"]
+
+
+def test_gates_are_kept_in_the_pod(helm: Path) -> None:
+    """In a volume of it, so that a container that restarts finds them; nothing is asked of the cluster."""
+    objects = install(helm, chart="loadtester")
+    assert gates_volume(objects)["emptyDir"] == {}
+    assert "persistentvolumeclaim" not in objects
+
+
+def test_gates_are_kept_on_a_claim(helm: Path) -> None:
+    """Which the user that it runs as may write to, one pod at a time."""
+    objects = install(helm, *KEPT, chart="loadtester")
+    [claim] = objects["persistentvolumeclaim"]
+    assert gates_volume(objects)["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert pod_of(objects)["securityContext"] == {
+        "fsGroup": pod_of(objects)["containers"][0]["securityContext"]["runAsGroup"]
+    }
+    assert objects["deployment"][0]["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def gates_volume(objects: dict[str, list[Json]]) -> Json:
+    """The volume that the file of the gates is on."""
+    pod, folder = pod_of(objects), str(Path(environment(objects)["LOADTESTER_GATES_FILE"]).parent)
+    [name] = [mount["name"] for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == folder]
+    [volume] = [dict(each) for each in pod["volumes"] if each["name"] == name]
+    return volume
 
 
 @pytest.mark.parametrize("chart", CHART_NAMES)
@@ -335,18 +387,20 @@ def paths(value: Any, path: tuple[str, ...] = (), *, stop: set[str]) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("value", "named"),
+    ("chart", "values", "named"),
     [
-        ("meshprovider=linkerd", "meshprovider"),
-        ("slack.chanel=general", "chanel"),
-        ("logLevel=verbose", "logLevel"),
-        ("slack.url=hooks.slack.com", "slack"),
-        ("slack.url=https://hooks.slack.com/x", "slack"),
-        ("leaderElection.enabled=true", "leaderElection"),
+        ("serinus", "meshprovider=linkerd", "meshprovider"),
+        ("serinus", "slack.chanel=general", "chanel"),
+        ("serinus", "logLevel=verbose", "logLevel"),
+        ("serinus", "slack.url=hooks.slack.com", "slack"),
+        ("serinus", "slack.url=https://hooks.slack.com/x", "slack"),
+        ("serinus", "leaderElection.enabled=true", "leaderElection"),
+        ("loadtester", "token.value=secret,token.secretName=mine", "token/secretName"),
+        ("loadtester", "gates.persistent=true,replicaCount=2", "replicaCount"),
     ],
-    ids=["case", "typo", "level", "no-scheme", "no-channel", "flaggers"],
+    ids=["case", "typo", "level", "no-scheme", "no-channel", "flaggers", "two-tokens", "two-owners-of-gates"],
 )
-def test_a_mistake_is_refused(helm: Path, value: str, named: str) -> None:
+def test_a_mistake_is_refused(helm: Path, chart: str, values: str, named: str) -> None:
     """By name, before anything is installed."""
     with pytest.raises(HelmRefused, match=named):
-        install(helm, value)
+        install(helm, values, chart=chart)

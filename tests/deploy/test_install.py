@@ -33,6 +33,7 @@ EVERYTHING = (
     *("temporal.tls.enabled=true", "temporal.tls.secretName=client", "temporal.tls.caSecretName=ca"),
     *("temporal.apiKey.secretName=key", "podPriorityClassName=system-cluster-critical", "image.pullSecret=registry"),
 )
+LOAD_TESTERS = ("networkPolicy.enabled=true", "rbac.create=true", "token.value=secret", "gates.persistent=true")
 WAIT = "--timeout=90s"
 
 
@@ -58,19 +59,13 @@ def authorization_policies() -> Json:
 
 
 def storage() -> list[Json]:
-    """A default class with one volume: what a cluster has that can give volumes."""
+    """A default class with two volumes: what a cluster has that can give volumes."""
     default = {"storageclass.kubernetes.io/is-default-class": "true"}
-    return [
-        {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {"name": "by-hand", "annotations": default},
-            "provisioner": "kubernetes.io/no-provisioner",
-        },
+    volumes = [
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": "by-hand"},
+            "metadata": {"name": name},
             "spec": {
                 "storageClassName": "by-hand",
                 "persistentVolumeReclaimPolicy": "Retain",
@@ -78,7 +73,17 @@ def storage() -> list[Json]:
                 "capacity": {"storage": "1Gi"},
                 "hostPath": {"path": "/nowhere"},
             },
+        }
+        for name in ("one", "two")
+    ]
+    return [
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "by-hand", "annotations": default},
+            "provisioner": "kubernetes.io/no-provisioner",
         },
+        *volumes,
     ]
 
 
@@ -135,12 +140,19 @@ async def test_definitions_that_are_there_already(world: World, helm: Path) -> N
 
 
 async def test_the_load_tester(world: World, helm: Path) -> None:
-    """Under the same standard."""
-    words = ("-n", "serinus-system")
-    run_helm_on(world, helm, "install", "flagger-loadtester", str(CHARTS / "loadtester"), *words)
-    await world.kubectl(*words, "rollout", "status", "deployment/flagger-loadtester", WAIT)
+    """Under the same standard; a token and a volume for its gates can be given later, and the volume goes with it."""
+    words, chart = ("-n", "serinus-system"), str(CHARTS / "loadtester")
+    rolled_out = (*words, "rollout", "status", "deployment/flagger-loadtester", WAIT)
+    run_helm_on(world, helm, "install", "flagger-loadtester", chart, *words)
+    await world.kubectl(*rolled_out)
     assert await names(world, "services", *words) == {"flagger-loadtester"}
+    await world.kubectl(*words, "create", "secret", "generic", "loadtester", "--from-literal=token=secret")
+    sets = ("--set", "token.secretName=loadtester,gates.persistent=true")
+    run_helm_on(world, helm, "upgrade", "flagger-loadtester", chart, *words, *sets)
+    await world.kubectl(*rolled_out)
+    await world.kubectl(*words, "wait", "--for=jsonpath={.status.phase}=Bound", "pvc/flagger-loadtester", WAIT)
     run_helm_on(world, helm, "uninstall", "flagger-loadtester", *words, "--wait")
+    assert "flagger-loadtester" not in await names(world, "persistentvolumeclaims", *words)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +160,7 @@ async def test_the_load_tester(world: World, helm: Path) -> None:
     [
         Overlay("serinus", "all", "serinus-system", EVERYTHING),
         Overlay("serinus", "one", "serinus-system", ("namespace=test", "temporal.address=temporal:7233")),
-        Overlay("loadtester", "tester", "test", ("networkPolicy.enabled=true", "rbac.create=true")),
+        Overlay("loadtester", "tester", "test", LOAD_TESTERS),
     ],
     ids=["everything", "one-namespace", "loadtester"],
 )

@@ -24,6 +24,10 @@ from playground.charts import CHARTS, DEPLOY
 ROOT = DEPLOY.parent
 SYSTEM, APPLICATION = "serinus-system", "test"
 IMAGE = "serinus:0.1.0"
+TOKEN = "of-the-callers"  # noqa: S105 - of a load tester that lives as long as the test
+LABELS = {"e2e": "serinus"}
+CLAIMS = 2
+"""Temporal's volume, and that of the gates."""
 BUILD_SECONDS = 1800
 
 
@@ -78,11 +82,12 @@ def installed(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     for archive in (serinus_image(folder), temporal_image(folder)):
         run(*load, str(archive))
     helm = (str(tools.helm), "--kubeconfig", str(kubeconfig))
-    give_volume(cluster, folder)
+    give_volumes(cluster, folder)
     cluster.kubectl("create", "namespace", APPLICATION)
     install = (*helm, "install", "--wait", "--timeout", "5m")
     try:
-        run(*install, "flagger-loadtester", str(CHARTS / "loadtester"), "-n", APPLICATION)
+        sets = ("--set", f"token.value={TOKEN},gates.persistent=true")
+        run(*install, "flagger-loadtester", str(CHARTS / "loadtester"), "-n", APPLICATION, *sets)
         sets = ("--set", "meshProvider=kubernetes,minimumIntervalSeconds=2,networkPolicy.enabled=true")
         run(*install, "serinus", str(CHARTS / "serinus"), "-n", SYSTEM, "--create-namespace", *sets)
         cluster.kubectl("apply", "-k", str(DEPLOY / "kustomize" / "podinfo"))
@@ -117,35 +122,38 @@ def archived(image: str, name: str, archive: Path) -> Path:
     return archive
 
 
-def give_volume(cluster: Installed, folder: Path) -> None:
-    """A volume on this machine, which is the cluster's only node, where no class of the cluster's would give one."""
+def give_volumes(cluster: Installed, folder: Path) -> None:
+    """On this machine, which is the cluster's only node, where no class of the cluster's would give any."""
     if "(default)" in cluster.kubectl("get", "storageclasses"):
         return
     [node] = cluster.kubectl("get", "nodes", "-o", "name").split()
-    (folder / "volume").mkdir()
-    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.removeprefix("node/")]}
-    labels = {"e2e": "serinus"}
-    cluster.apply(
-        {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {
-                "name": "e2e",
-                "labels": labels,
-                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-            },
-            "provisioner": "kubernetes.io/no-provisioner",
+    storage_class: Json = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": "e2e",
+            "labels": LABELS,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": "e2e", "labels": labels},
-            "spec": {
-                "storageClassName": "e2e",
-                "accessModes": ["ReadWriteOnce"],
-                "capacity": {"storage": "1Gi"},
-                "local": {"path": str(folder / "volume")},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
-            },
+        "provisioner": "kubernetes.io/no-provisioner",
+    }
+    volumes = [volume(folder / f"volume-{number}", node.removeprefix("node/")) for number in range(CLAIMS)]
+    cluster.apply(storage_class, *volumes)
+
+
+def volume(folder: Path, node: str) -> Json:
+    """An empty folder of the node's, for the class above."""
+    folder.mkdir()
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"e2e-{folder.name}", "labels": LABELS},
+        "spec": {
+            "storageClassName": "e2e",
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"},
+            "local": {"path": str(folder)},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
         },
-    )
+    }

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import pytest
 
 from k8s.client import Json
-from tests.e2e.conftest import APPLICATION, SYSTEM, Installed
+from tests.e2e.conftest import APPLICATION, SYSTEM, TOKEN, Installed
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3000)]
 
 IMAGE = "ghcr.io/stefanprodan/podinfo"
-TESTER = "http://flagger-loadtester.test/"
+TESTER_HOST = "flagger-loadtester.test"
+TESTER = f"http://canary:{TOKEN}@{TESTER_HOST}/"
 CANARY_URL = "http://podinfo-canary.test:9898"
 BAD = "6.0.2"
 LONG = "--timeout=240s"
@@ -98,10 +99,20 @@ def until_phase(installed: Installed, phase: str) -> None:
 
 
 def served(installed: Installed) -> str:
-    """The version that answers the users of podinfo; nodes hear of a new Service a moment after it was made."""
-    curl = ("curl", "-sS", "--fail", "--retry", "10", "--retry-all-errors", "--retry-delay", "1")
-    words = ("exec", "deployment/flagger-loadtester", "--", *curl, "http://podinfo.test:9898/version")
-    return str(json.loads(installed.kubectl("-n", APPLICATION, *words))["version"])
+    """The version that answers the users of podinfo."""
+    return str(json.loads(curl(installed, "--fail", "http://podinfo.test:9898/version"))["version"])
+
+
+def gate(installed: Installed, action: str, *, tester: str = TESTER) -> str:
+    """The status with which the load tester answers for podinfo's gate."""
+    body = json.dumps({"name": "podinfo", "namespace": APPLICATION})
+    return curl(installed, "-o", "/dev/null", "-w", "%{http_code}", "-d", body, f"{tester}gate/{action}")
+
+
+def curl(installed: Installed, *words: str) -> str:
+    """What it prints, in the load tester's pod; nodes hear of a new Service a moment after it was made."""
+    patient = ("-sS", "--retry", "10", "--retry-all-errors", "--retry-delay", "1")
+    return installed.kubectl("-n", APPLICATION, "exec", "deployment/flagger-loadtester", "--", "curl", *patient, *words)
 
 
 def test_users_meet_what_was_promoted(walk: Walk) -> None:
@@ -126,6 +137,26 @@ def test_a_bad_release_is_rolled_back(walk: Walk) -> None:
 def test_the_history_survives_temporals_pod(walk: Walk) -> None:
     """It is on the volume, which the server may write although it is not root."""
     assert [run["state"] for run in walk.history] == ["Failed", "Succeeded", "Initialized"]
+
+
+def test_an_open_gate_survives_the_load_testers_pod(installed: Installed) -> None:
+    """It is on a volume, which the load tester may write although it is not root."""
+    assert (gate(installed, "check"), gate(installed, "open")) == ("403", "202")
+    pods = ("pods", "-l", "app.kubernetes.io/instance=flagger-loadtester")
+    installed.kubectl("-n", APPLICATION, "delete", *pods, LONG)
+    installed.kubectl("-n", APPLICATION, "rollout", "status", "deployment/flagger-loadtester", LONG)
+    assert gate(installed, "check") == "200"
+
+
+def test_the_load_tester_knows_its_callers(installed: Installed) -> None:
+    """By the token of the chart's Secret, which the Canary's webhooks bring."""
+    assert gate(installed, "approve") == "200"
+    assert gate(installed, "approve", tester=f"http://{TESTER_HOST}/") == "401"
+
+
+def test_the_token_is_told_nowhere(walk: Walk) -> None:
+    """Though it stands in the URLs of the Canary's webhooks, one of which failed."""
+    assert TOKEN not in json.dumps([walk.events, walk.history])
 
 
 @pytest.mark.parametrize("workload", ["deployment/serinus", "statefulset/serinus-temporal"])
