@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer", bound=Record)
 ANSWER_SECONDS = 3.0
 """A worker that hangs must not keep people from what the status says."""
+CONNECT_SECONDS = 5.0
+"""For one attempt. Linux tries an address of a pod that is gone for two minutes, and all calls wait for that."""
 LOCAL_ADDRESS = "127.0.0.1:7233"
 WORKFLOW = "CanaryRollout"
 SETTINGS = "see the TEMPORAL_… variables, and the file that TEMPORAL_CONFIG_FILE names"
@@ -61,6 +63,7 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
         what = str(error).splitlines()[0]  # the next ones quote the file, which may hold keys
         raise TemporalUnfit(f"the connection to Temporal is not configured: {what}; {SETTINGS}") from None
     options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
+    timeout = timedelta(seconds=CONNECT_SECONDS)
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(RuntimeError),
@@ -70,7 +73,9 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
             reraise=True,
         ):
             with attempt:
-                return await Client.connect(data_converter=converter, runtime=runtime, **options)
+                return await Client.connect(
+                    data_converter=converter, runtime=runtime, connect_timeout=timeout, **options
+                )
     except (RuntimeError, ValueError, OSError) as error:
         host = options["target_host"]
         raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error

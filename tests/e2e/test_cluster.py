@@ -19,6 +19,8 @@ TESTER = f"http://canary:{TOKEN}@{TESTER_HOST}/"
 CANARY_URL = "http://podinfo-canary.test:9898"
 BAD = "6.0.2"
 LONG = "--timeout=240s"
+SOON = "--timeout=90s"
+"""Less than Linux tries to connect to a pod that is gone."""
 
 
 def canary() -> Json:
@@ -92,10 +94,10 @@ def release(installed: Installed, version: str) -> None:
     installed.kubectl("-n", APPLICATION, "set", "image", "deployment/podinfo", f"podinfod={IMAGE}:{version}")
 
 
-def until_phase(installed: Installed, phase: str) -> None:
+def until_phase(installed: Installed, phase: str, timeout: str = LONG) -> None:
     """Return once the Canary is in it."""
     condition = f"--for=jsonpath={{.status.phase}}={phase}"
-    installed.kubectl("-n", APPLICATION, "wait", "canary/podinfo", condition, LONG)
+    installed.kubectl("-n", APPLICATION, "wait", "canary/podinfo", condition, timeout)
 
 
 def served(installed: Installed) -> str:
@@ -137,6 +139,15 @@ def test_a_bad_release_is_rolled_back(walk: Walk) -> None:
 def test_the_history_survives_temporals_pod(walk: Walk) -> None:
     """It is on the volume, which the server may write although it is not root."""
     assert [run["state"] for run in walk.history] == ["Failed", "Succeeded", "Initialized"]
+
+
+@pytest.mark.usefixtures("walk")
+def test_releases_go_on_after_temporals_pod(installed: Installed) -> None:
+    """By the workers that were there before: they find the new one soon."""
+    release(installed, "6.0.0")
+    until_phase(installed, "Progressing", SOON)
+    until_phase(installed, "Succeeded")
+    assert served(installed) == "6.0.0"
 
 
 def test_an_open_gate_survives_the_load_testers_pod(installed: Installed) -> None:

@@ -1,6 +1,8 @@
 """The connection to Temporal: ids, search attributes, and what to set when it cannot be had."""
 
 import asyncio
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,6 +10,7 @@ import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.client import Client
 
+from playground.ports import LOOPBACK
 from worker.temporal import SERVER_TYPES, TemporalUnfit, connect, register_search_attributes, workflow_id
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.observation import CanaryRef
@@ -81,6 +84,19 @@ async def test_patience() -> None:
     with pytest.raises(TemporalUnfit):
         await connect(address="127.0.0.1:1", patience_seconds=0.3)
     assert loop.time() - began >= 0.3
+
+
+async def test_an_address_that_swallows_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a pod that is gone does: it is given up in time, where Linux would try for two minutes."""
+    monkeypatch.setattr("worker.temporal.CONNECT_SECONDS", 0.2)
+    with socket.create_server((LOOPBACK, 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(2):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        async with asyncio.timeout(20):
+            with pytest.raises(TemporalUnfit):
+                await connect(address=f"{LOOPBACK}:{full.getsockname()[1]}")
 
 
 async def test_senseless_address() -> None:
