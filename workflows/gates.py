@@ -123,6 +123,7 @@ class Gatekeeper(Vigil):
             asking.cancel()
             with suppress(asyncio.CancelledError):
                 await asking
+            self.state.rollback_hook = ""
 
     async def _ask_rollback_hooks(self) -> None:
         told: set[str] = set()

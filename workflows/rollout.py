@@ -89,6 +89,7 @@ class CanaryRollout(Upkeep):
 
     async def _look_and_move(self) -> bool:
         self.changed = False
+        self.state.canary_since = None  # whatever was under way is over, also for a run that continues this one
         move, undo = decide(await self._observe()), self.state.steering.undo
         if isinstance(move, Rest) and undo:
             return await self._undo(undo)
@@ -123,8 +124,7 @@ class CanaryRollout(Upkeep):
                 await self._open_traffic()
                 await effects.report(self.report(promoted=restored))
             case Withdraw(phase=phase):
-                self.state.phase = phase
-                self.state.leave_gate()
+                self.state.end(phase)
                 await effects.report(self.report())
             case RollOut() | Restart() | Finish():
                 await self._ship(move)
@@ -411,7 +411,7 @@ class CanaryRollout(Upkeep):
         elif self._plan().routed:
             self.say(wording.routing_to_primary())
         await self._lead_away()
-        state.phase = Phase.SUCCEEDED
+        state.end(Phase.SUCCEEDED)
         self.say(wording.completed_without_analysis(state.names) if skipped else wording.completed(state.names))
         self.alert(alerts.promoted(skipped=skipped), Severity.INFO)
         report = self.report(applied=self._revision(), promoted=self._revision())
@@ -440,7 +440,7 @@ class CanaryRollout(Upkeep):
         if not serving:
             await self._await_serving_primary()
         await self._lead_away()
-        state.phase = Phase.FAILED
+        state.end(Phase.FAILED)
         self.say(wording.failed(state.canary), warning=True)
         await self._settle(Scale(canary=state.canary, up=False, report=self.report(applied=state.revision)))
         await self._call_post_rollout_hooks()
@@ -451,7 +451,7 @@ class CanaryRollout(Upkeep):
         wait = Wait(canary=state.canary, role=Role.PRIMARY, available=0)
         listens = workflow.patched("rollback-listens")
         while True:
-            state.steering.abort, state.rollback_hook = None, ""
+            state.steering.abort = None
             coming = effects.await_ready(wait, names.primary)
             try:
                 answer = await (self._watching(coming) if listens else coming)

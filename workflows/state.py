@@ -86,12 +86,18 @@ class State(BaseModel):
         self.fresh_pods = former is not None and former.template == revision.template
         self.revision, self.phase = revision, Phase.PROGRESSING
         self.weight = self.iteration = self.failed_checks = self.unreadable_rounds = 0
-        self.mirrored, self.rollback_hook = False, ""
+        self.mirrored = False
         self.leave_gate()
         self.passed_hooks, self.checks = [], []
         self.analysing, self.halt = False, ""
         self.canary_since = self.next_check = None
         self.steering = Steering(pause=pause)
+
+    def end(self, phase: Phase) -> None:
+        """The rollout is over: whatever it was told is void, and from now on commands are refused."""
+        self.phase = phase
+        self.leave_gate()
+        self.steering = Steering(undo=self.steering.undo)
 
 
 class Request(Record):

@@ -108,7 +108,6 @@ class Upkeep(Gatekeeper):
         except NotReady as lacking:
             await self._say_and_report(wording.primary_not_ready(state.names, str(lacking)), warning=True)
         except RollBack as why:  # at rest there is nothing to roll back
-            state.steering.abort, state.rollback_hook = None, ""
             await self._say_and_report(str(why), warning=True)
         return True
 

@@ -19,6 +19,14 @@ PATIENCE_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
+class Run:
+    """What Temporal keeps of one of the runs that a rollout takes."""
+
+    events: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Rollout:
     """A rollout under way in a world, as a person with a terminal meets it."""
 
@@ -26,13 +34,23 @@ class Rollout:
     world: World
     environment: WorkflowEnvironment
 
-    async def result(self) -> Ending:
+    async def result(self, patience_seconds: float = PATIENCE_SECONDS) -> Ending:
         """How it ended, with time being skipped until then; fails with what was shown when it does not end."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience_seconds):
                 return await self.handle.result()
         except TimeoutError:
             raise AssertionError(f"does not end; shown: {self.world.events}; done: {self.world.calls}") from None
+
+    async def runs(self) -> list[Run]:
+        """From its first to its last, by following the histories."""
+        client, runs = self.environment.client, []
+        run_id: str | None = self.handle.first_execution_run_id
+        while run_id:
+            events = (await client.get_workflow_handle(self.handle.id, run_id=run_id).fetch_history()).events
+            runs.append(Run(len(events), sum(event.ByteSize() for event in events)))
+            run_id = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return runs
 
     async def pass_time(self, duration: timedelta) -> None:
         """Let it go on for so long on its own clock."""

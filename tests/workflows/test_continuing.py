@@ -4,14 +4,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
 
 from tests.builders import CANARY, NAMES, NEW, NEWER, a_check, a_plan, a_status
 from tests.workflows.conftest import Stage, Start, real_server
-from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
 from workflows.effects import HookAnswer
-from workflows.observation import Phase
+from workflows.observation import Gate, Phase
 from workflows.state import State
 
 EVENTS = 5
@@ -47,7 +45,7 @@ async def test_a_continued_rollout_repeats_nothing(start_for_short: Start) -> No
 
     ending = await rollout.result()
 
-    assert len(await runs_of(rollout)) > 3
+    assert len(await rollout.runs()) > 3
     assert world.weights == [10, 20, 30, 0]
     assert world.hooks == ["pre-rollout/acceptance-test/Progressing", "rollout/load-test/Progressing"]
     assert world.status.failed_checks == 2
@@ -64,7 +62,7 @@ async def test_a_rollout_waiting_for_a_hook_continues_too(start_for_short: Start
 
     ending = await rollout.result()
 
-    assert len(await runs_of(rollout)) > 5
+    assert len(await rollout.runs()) > 5
     assert world.calls.count("scale_up") == 1
     assert world.events.count("Starting canary analysis for podinfo.test") == 1
     assert world.events.count("Halt podinfo.test advancement pre-rollout check acceptance-test failed refused") == 1
@@ -85,6 +83,24 @@ async def test_a_change_is_not_lost_between_two_runs(start_for_short: Start) -> 
 
     assert world.weights == [10, 20, 0, 10, 20, 30, 0]
     assert world.primary == NEWER
+
+
+async def test_a_run_that_waits_to_begin_does_not_take_itself_for_the_rollout_before(start_for_short: Start) -> None:
+    """What follows a rollout in the same run, and waits at its first gate, is scaled up and analysed from the start."""
+    world = a_quick_world()
+    world.plan = world.plan.model_copy(update={"gates": {Gate.ROLLOUT: ("gate",)}})
+    rollout = await start_for_short(world)
+
+    async def release_another() -> None:
+        world.target, world.hook_answers["gate"] = NEWER, [HookAnswer(refusal="403 Forbidden")] * 3
+        await rollout.changed()
+
+    world.when_told["Promotion completed! Scaling down podinfo.test"] = release_another
+    ending = await rollout.result()
+
+    assert world.calls.count("scale_up") == 2
+    assert world.weights == [10, 20, 30, 0, 10, 20, 30, 0]
+    assert (ending.phase, ending.revision) == (Phase.SUCCEEDED, NEWER.template)
 
 
 async def test_a_run_goes_on_where_the_former_one_stopped(start: Start) -> None:
@@ -135,16 +151,3 @@ def a_state_at(weight: int) -> State:
         analysing=True,
         canary_since=datetime(2020, 1, 1, tzinfo=UTC),
     )
-
-
-async def runs_of(rollout: Rollout) -> list[WorkflowExecutionStatus | None]:
-    """The status of each run under the rollout's id, from its first to its last, by following the histories."""
-    client, id_ = rollout.environment.client, rollout.handle.id
-    run: str | None = rollout.handle.first_execution_run_id
-    statuses = []
-    while run:
-        handle = client.get_workflow_handle(id_, run_id=run)
-        statuses.append((await handle.describe()).status)
-        last = (await handle.fetch_history()).events[-1]
-        run = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
-    return statuses

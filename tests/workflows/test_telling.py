@@ -9,7 +9,7 @@ import pytest
 from tests.builders import NEWER, OLD, a_check, a_plan, a_status
 from tests.workflows.conftest import Stage, Start, real_server
 from tests.workflows.scenario import World
-from tests.workflows.test_continuing import INTERVAL_SECONDS, runs_of
+from tests.workflows.test_continuing import INTERVAL_SECONDS
 from workflows.effects import Alert, HookAnswer, Role
 from workflows.observation import Gate, Phase, Receiver, Severity
 from workflows.steering import Command
@@ -295,6 +295,6 @@ async def test_a_continued_rollout_loses_no_message(start_for_short: Start) -> N
 
     await rollout.result()
 
-    assert len(await runs_of(rollout)) > 1
+    assert len(await rollout.runs()) > 1
     assert told(world.alerts["slack.test"]) == [STARTED, PROMOTED]
     assert [happening.text for happening in world.published["log"]] == world.events

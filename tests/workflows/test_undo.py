@@ -4,7 +4,7 @@ from tests.builders import CANARY, NAMES, NEW, NEWER, OLD, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
-from workflows.observation import Phase, Receiver, Severity
+from workflows.observation import Phase, Receiver, Revision, Severity
 from workflows.state import State
 from workflows.steering import Command, Steering
 
@@ -72,6 +72,26 @@ async def test_a_rollout_goes_before_an_undo(start: Start) -> None:
     assert ending.phase is Phase.SUCCEEDED
     assert world.primary == NEWER
     assert "undo_promotion" not in world.calls
+
+
+async def test_an_undo_does_not_hear_the_abort_of_the_rollout_before(start: Start) -> None:
+    """Both in one run: the primary is waited for, and gets the traffic again, as after any undo."""
+    world = World()
+    world.former = Revision(template="s1-older")
+    rollout = await start(world)
+
+    async def abort() -> None:
+        await rollout.say("abort", COMMAND)
+
+    async def undo() -> None:
+        await rollout.signal("undo", COMMAND)
+
+    world.on["examine"], world.when_told["Canary failed! Scaling down podinfo.test"] = abort, undo
+    await rollout.result()
+
+    assert world.events[-2:] == ["Canary failed! Scaling down podinfo.test", UNDONE]
+    assert world.calls[-3:] == ["report", "await_primary", "route"]
+    assert world.primary.template == "s1-older"
 
 
 async def test_a_target_deleted_during_an_undo(on_real_server: Start) -> None:
