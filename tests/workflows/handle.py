@@ -10,6 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
+from tests.workflows.history_costs import size_of
 from tests.workflows.scenario import World
 from workflows.state import Ending
 from workflows.steering import Command, Reply
@@ -48,7 +49,7 @@ class Rollout:
         run_id: str | None = self.handle.first_execution_run_id
         while run_id:
             events = (await client.get_workflow_handle(self.handle.id, run_id=run_id).fetch_history()).events
-            runs.append(Run(len(events), sum(event.ByteSize() for event in events)))
+            runs.append(Run(len(events), size_of(events)))
             run_id = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
         return runs
 
