@@ -32,7 +32,8 @@ test: $(STAMP) ## Run every test, the fast ones first
 chaos: $(STAMP) ## Try every fault, and many more orders of events (half an hour or more)
 	@$(BIN)/serinus playground build
 	@$(BIN)/python -m pytest --thorough tests/workflows/test_model.py tests/workflows/test_properties.py \
-		tests/activities/test_strangers.py tests/activities/test_any_spec.py tests/integration/test_crash.py tests/chaos
+		tests/workflows/test_history_budget.py tests/activities/test_strangers.py tests/activities/test_any_spec.py \
+		tests/integration/test_crash.py tests/chaos
 
 bench: $(STAMP) ## Print what 10 and 100 rollouts at once, and 100 idle canaries, cost on this machine
 	@$(BIN)/python -m tests.scale rollouts --count 10 --count 100

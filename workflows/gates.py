@@ -31,11 +31,18 @@ class Gatekeeper(Vigil):
         while not await self._opens(gate):
             if gate is not Gate.ROLLOUT and self._skips_analysis():
                 return False
-            await self._continue_as_new_when_long()
-            may_open = partial(self._may_open, self._plan() if workflow.patched("gate-hears-edits") else None)
-            with suppress(TimeoutError):
-                await self._watching(until=may_open, seconds=self._patience(gate))
+            await self._wait_at(gate)
         return True
+
+    async def _wait_at(self, gate: Gate) -> None:
+        """Until it is to be asked again; only then does a long run continue, lest hooks be asked before their time."""
+        may_open = partial(self._may_open, self._plan() if workflow.patched("gate-hears-edits") else None)
+        asks_hooks = bool(self._plan().gates.get(gate))
+        with suppress(TimeoutError):
+            await self._watching(
+                until=lambda: may_open() or (not asks_hooks and self._may_continue()), seconds=self._patience(gate)
+            )
+        await self._continue_as_new_when_long()
 
     def _may_open(self, asked: Plan | None) -> bool:
         """A person answered, or the spec wants something else than it did when the gate was asked."""
@@ -126,14 +133,13 @@ class Gatekeeper(Vigil):
             self.state.rollback_hook = ""
 
     async def _ask_rollback_hooks(self) -> None:
-        told: set[str] = set()
         while not self.state.rollback_hook:
             await workflow.wait_condition(lambda: bool(self._plan().rollback))
             for hook in self._plan().rollback:
-                await self._ask_for_rollback(hook, told)
+                await self._ask_for_rollback(hook)
             await workflow.sleep(self._plan().interval_seconds)
 
-    async def _ask_for_rollback(self, hook: str, told: set[str]) -> None:
+    async def _ask_for_rollback(self, hook: str) -> None:
         try:
             answer = await effects.call_hook(self._hook_call("rollback", hook))
         except ActivityError as error:
@@ -143,8 +149,8 @@ class Gatekeeper(Vigil):
         if not answer.refusal:
             self.say(wording.hook_passed("rollback", hook))
             self.state.rollback_hook = hook
-        elif hook not in told:
-            told.add(hook)
+        elif hook not in self.state.silent_hooks:
+            self.state.silent_hooks.append(hook)
             self.say(wording.rollback_hook_silent(hook))
 
     # -- what both need -----------------------------------------------------------------------------------------------

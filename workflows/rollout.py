@@ -65,6 +65,7 @@ class CanaryRollout(Upkeep):
     async def run(self, request: Request) -> Ending:  # noqa: ARG002 - taken by __init__, as Temporal asks
         """Make moves until there is none left, then end: an idle canary costs nothing."""
         if self.state.canary_since is not None:
+            self.changed = self.state.suspended
             await self._unless_ended(self._roll_out())  # where the run that this one continues stopped
         while True:
             at_rest = await self._unless_ended(self._look_and_move())
@@ -247,7 +248,7 @@ class CanaryRollout(Upkeep):
     async def _analyse(self) -> None:
         """Step by step: hold for an interval, ask, and advance only when everything passed and the gates are open."""
         if not self.state.step.begun:
-            await self._watching(until=lambda: not self.state.steering.pause or self._skips_analysis())
+            await self._outlast_pause()
             await self._take_first_step()
             await self._start_load()
         while not self._skips_analysis():
@@ -257,6 +258,13 @@ class CanaryRollout(Upkeep):
                 return
             if await self._passes() and not self.state.steering.pause and await self._is_complete():
                 return
+
+    async def _outlast_pause(self) -> None:
+        """Before the first step nothing is checked, so that a pause may last until the run has grown long."""
+        await self._watching(
+            until=lambda: not self.state.steering.pause or self._skips_analysis() or self._may_continue()
+        )
+        await self._continue_as_new_when_long()
 
     async def _take_first_step(self) -> None:
         step = next_step(self._plan(), self.state.step)
@@ -384,7 +392,7 @@ class CanaryRollout(Upkeep):
         """Copy exactly what was analysed; the target having changed at the last moment restarts the analysis."""
         state = self.state
         revision = self._revision()
-        state.phase, state.halt = Phase.PROMOTING, ""
+        state.phase, state.halt, state.canary_since = Phase.PROMOTING, "", None
         state.leave_gate()
         self.say(wording.copying(state.names))
         order = Promotion(canary=state.canary, revision=revision, report=self.report())
@@ -429,6 +437,7 @@ class CanaryRollout(Upkeep):
     async def _roll_back(self, sentence: str, severity: Severity) -> None:
         """Traffic first, then the pods, then the record of why."""
         state = self.state
+        state.canary_since = None
         self.say(sentence, warning=True)
         reason = {"Reason": state.halt} if state.halt else {}
         self.alert(alerts.rolled_back(state.canary, state.names, sentence), severity, details=reason)

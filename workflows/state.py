@@ -41,6 +41,7 @@ class State(BaseModel):
     analysing: bool = False
     """The canary is ready and its hooks passed: a continued run goes on from here."""
     canary_since: datetime | None = None
+    """Since when the canary has been ready; set for as long as a continued run can go on with its analysis."""
     next_check: datetime | None = None
     checks: list[Check] = Field(default_factory=list)
     """Of the last step."""
@@ -48,6 +49,8 @@ class State(BaseModel):
     """Why the last step did not advance; empty when it did."""
     waiting: str = ""
     """What a wait still lacks."""
+    suspended: bool = False
+    """In the middle of a rollout, and told already."""
     problem: str = ""
     """Of a spec that was edited in the middle and makes no sense: told already."""
     gate: Gate | None = None
@@ -59,6 +62,8 @@ class State(BaseModel):
     """The approval for which a check was made before its time."""
     rollback_hook: str = ""
     """The hook of type rollback that agreed."""
+    silent_hooks: list[str] = Field(default_factory=list)
+    """Those of type rollback that did not, as was told once."""
     primary_serving: bool = True
     """When last looked at; traffic is not led to a primary that has no available pod."""
     steering: Steering = Field(default_factory=Steering)
@@ -88,14 +93,14 @@ class State(BaseModel):
         self.weight = self.iteration = self.failed_checks = self.unreadable_rounds = 0
         self.mirrored = False
         self.leave_gate()
-        self.passed_hooks, self.checks = [], []
+        self.passed_hooks, self.silent_hooks, self.checks = [], [], []
         self.analysing, self.halt = False, ""
         self.canary_since = self.next_check = None
         self.steering = Steering(pause=pause)
 
     def end(self, phase: Phase) -> None:
         """The rollout is over: whatever it was told is void, and from now on commands are refused."""
-        self.phase = phase
+        self.phase, self.suspended = phase, False
         self.leave_gate()
         self.steering = Steering(undo=self.steering.undo)
 

@@ -144,9 +144,13 @@ class Vigil(Console):
         """Not while a message is on its way: the next run would not know of it."""
         if not workflow.info().is_continue_as_new_suggested():
             return
-        if await self._has_told() and not self._stirs():
+        await self._tell_until_next_check()
+        if self._may_continue():
             state = self.state.model_copy(deep=True)
             workflow.continue_as_new(self._request.model_copy(update={"state": state}))
+
+    def _may_continue(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested() and not self.is_telling and not self._stirs()
 
     def _stirs(self) -> bool:
         return self.changed or self._must_abort() or bool(self.state.notes)
@@ -198,13 +202,18 @@ class Vigil(Console):
     async def _stay_suspended(self) -> Observation:
         """Until it is not any more; only an abort or a deletion is heard meanwhile."""
         self.suspensions += 1
-        await self._say_and_report(wording.suspended())
+        if not self.state.suspended:
+            self.state.suspended = True
+            await self._say_and_report(wording.suspended())
         while True:
             await workflow.wait_condition(self._stirs)
             self._heed_abort()
             await self._tell()
             if self.changed and not (seen := await self._look()).suspended:
+                self.state.suspended = False
                 return seen
+            if self.state.canary_since and self._may_continue():
+                await self._continue_as_new_when_long()
 
     async def _shield_from_unanalysed(self, seen: Observation) -> None:
         """During a promotion a newer revision gets no traffic; it has its own rollout afterwards."""
@@ -245,12 +254,11 @@ class Vigil(Console):
         if self.state.notes:
             await effects.report(self.report())
 
-    async def _has_told(self) -> bool:
-        """Whether nothing is left to be told, at the latest when the next check is due."""
+    async def _tell_until_next_check(self) -> None:
+        """Until chats and event webhooks were told, at the latest when the next check is due."""
         if self.is_telling:
             with suppress(TimeoutError):
                 await self._watching(until=lambda: not self.is_telling, seconds=self._seconds_to_next_check())
-        return not self.is_telling
 
     async def _finish_telling(self) -> None:
         """Until chats and event webhooks were told, or given up, unless something changed: that goes first."""
