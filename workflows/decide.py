@@ -52,6 +52,14 @@ class Reconcile:
 
 
 @dataclass(frozen=True)
+class RecordUndo:
+    """At rest, but an undo whose history is not here gave the primary what the status does not know of."""
+
+    restored: str
+    """Template hash of what the primary runs."""
+
+
+@dataclass(frozen=True)
 class Restore:
     """The primary is gone, and the target still has the template it ran: make it again."""
 
@@ -96,6 +104,7 @@ Move = (
     | Bootstrap
     | Adopt
     | Reconcile
+    | RecordUndo
     | Restore
     | Withdraw
     | RollOut
@@ -132,6 +141,13 @@ def decide(seen: Observation) -> Move:
     if seen.status.phase not in AT_REST or is_new(seen):
         unrecorded = seen.primary_template if seen.status.phase in PROMOTED else ""
         return Restart(seen.revision, unrecorded) if may_have_traffic(seen.status) else RollOut(seen.revision)
+    return between_releases(seen)
+
+
+def between_releases(seen: Observation) -> Move:
+    """What a canary needs whose target has nothing new."""
+    if seen.primary_template not in ("", seen.status.applied, seen.status.promoted):
+        return RecordUndo(seen.primary_template)
     if (seen.generation, seen.config_versions) != (seen.status.generation, seen.status.config_versions):
         return Reconcile()
     if not seen.scaler_is_current:

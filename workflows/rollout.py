@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Gone,
         Move,
         Reconcile,
+        RecordUndo,
         Rest,
         Restart,
         Restore,
@@ -120,10 +121,12 @@ class CanaryRollout(Upkeep):
             case Reconcile():
                 await self._open_traffic()
                 await effects.report(self.report())
+            case RecordUndo(restored=restored):
+                await self._record_undo(restored, wording.undone(self.state.names, "", "found done, but not recorded"))
             case Restore():
-                restored = await effects.create_primary(self.state.canary)
+                remade = await effects.create_primary(self.state.canary)
                 await self._open_traffic()
-                await effects.report(self.report(promoted=restored))
+                await effects.report(self.report(promoted=remade))
             case Withdraw(phase=phase):
                 self.state.end(phase)
                 await effects.report(self.report())

@@ -98,10 +98,15 @@ class Upkeep(Gatekeeper):
             await self._say_and_report(sentence, warning=True)
             state.halt = sentence  # for whoever asked, not for the condition
             return True
-        state.phase, state.halt = Phase.FAILED, wording.undone(state.names, command.by, command.reason)
-        self.say(state.halt, warning=True)
+        await self._record_undo(undone.restored, wording.undone(state.names, command.by, command.reason))
+        return True
+
+    async def _record_undo(self, restored: str, sentence: str) -> None:
+        state = self.state
+        state.phase, state.halt = Phase.FAILED, sentence
+        self.say(sentence, warning=True)
         self.alert(alerts.undone(), Severity.WARN, details={"Reason": state.halt})
-        await effects.report(self.report(promoted=Revision(template=undone.restored)))
+        await effects.report(self.report(promoted=Revision(template=restored)))
         try:
             await self._await_ready(Role.PRIMARY)
             await self._route(0)  # a route that names the primary's revision, as Knative's does, has to follow it
@@ -109,7 +114,6 @@ class Upkeep(Gatekeeper):
             await self._say_and_report(wording.primary_not_ready(state.names, str(lacking)), warning=True)
         except RollBack as why:  # at rest there is nothing to roll back
             await self._say_and_report(str(why), warning=True)
-        return True
 
     async def _block(self, problem: str) -> None:
         """Say it once; the operator starts a new run when something changes."""

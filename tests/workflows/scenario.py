@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from tests.builders import CANARY, NEW, OLD, a_check, a_plan, a_status, an_observation
+from workflows.decide import is_foreign
 from workflows.effects import (
     Activity,
     Alert,
@@ -207,7 +208,7 @@ class World:
             primary_found=self.primary_found,
             primary_serving=self.primary_available,
             primary_is_target=self.primary == self.target,
-            primary_template=self.primary.template,
+            primary_template="" if is_foreign(self.status.promoted) else self.primary.template,
         )
 
     @activity.defn(name=Activity.CREATE_PRIMARY)

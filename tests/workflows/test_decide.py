@@ -14,6 +14,7 @@ from workflows.decide import (
     Gone,
     Move,
     Reconcile,
+    RecordUndo,
     Rest,
     Restart,
     Restore,
@@ -59,6 +60,24 @@ def another(phase: Phase, **changes: Any) -> Status:
             an_observation(revision=NEW, status=a_status(phase=Phase.FAILED, applied=NEW.template)),
             Rest(),
             id="a failed revision is not tried again",
+        ),
+        pytest.param(
+            an_observation(
+                revision=NEW,
+                primary_template=OLD.template,
+                status=a_status(applied=NEW.template, promoted=NEW.template),
+            ),
+            RecordUndo(OLD.template),
+            id="an undo whose history is lost is recorded",
+        ),
+        pytest.param(
+            an_observation(
+                revision=NEW,
+                primary_template=NEW.template,
+                status=a_status(phase=Phase.FAILED, applied=NEW.template),
+            ),
+            Rest(),
+            id="a failed promotion that could not be undone is no undo",
         ),
         pytest.param(
             an_observation(revision=OLD, status=a_status(phase=Phase.FAILED, applied=NEW.template)),

@@ -51,6 +51,19 @@ async def test_undo(start: Start) -> None:
     ]
 
 
+async def test_an_undo_that_was_not_recorded_is_recorded(start: Start) -> None:
+    """Temporal lost its data before the status was told; the target is not rolled out again."""
+    world = a_promoted_world()
+    world.primary = OLD
+
+    ending = await (await start(world)).result()
+
+    assert world.events == ["Undo the promotion of podinfo.test: found done, but not recorded"]
+    assert (world.status.phase, world.status.promoted) == (Phase.FAILED, OLD.template)
+    assert ending.phase is Phase.FAILED
+    assert "scale_up" not in world.calls
+
+
 async def test_nothing_to_undo(start: Start) -> None:
     """What ran before is not kept any more."""
     world = a_promoted_world()
