@@ -15,6 +15,7 @@ from workflows.observation import Names, Phase, Revision, Strategy
 from workflows.state import LOG_LENGTH, ChecksAnswer, PlanAnswer, Request, State, StatusAnswer
 from workflows.steering import STEERABLE, Command, Reply, Verb, follow, refusal
 from workflows.telling import Telling
+from workflows.weights import is_edited_away
 
 PHASE = SearchAttributeKey.for_keyword("RolloutPhase")
 WEIGHT = SearchAttributeKey.for_int("CanaryWeight")
@@ -210,8 +211,10 @@ class Console(Telling):
         """The state as the outside shall see it now, with everything said since the last report."""
         state = self.state
         notes, state.notes = tuple(state.notes), []
-        # `status.canaryWeight` speaks of the share of all requests, which an A/B test and blue/green do not have.
-        stepping = state.plan is None or state.plan.strategy is Strategy.CANARY
+        # `status.canaryWeight` speaks of the share of all requests. An A/B test and blue/green have none, but for what
+        # is left in force of the steps that the spec asked for before it was edited.
+        plan = state.plan
+        stepping = plan is None or plan.strategy is Strategy.CANARY or is_edited_away(plan, state.step)
         self._show()
         return Report(
             canary=state.canary,

@@ -187,3 +187,21 @@ async def test_fewer_iterations_than_were_done_complete_the_analysis(start: Star
 
     assert (await (await start(world)).result()).phase is Phase.SUCCEEDED
     assert world.calls.count("examine") == 3
+
+
+async def test_a_share_that_outlives_its_strategy_stays_in_the_status(start: Start) -> None:
+    """Users still get it, and a rollout whose history is lost learns from the status alone that it must be led back."""
+    world, shown = World(), []
+
+    async def edit() -> None:
+        world.plan = a_plan(strategy=Strategy.BLUE_GREEN, iterations=1, weights=())
+
+    async def look() -> None:
+        shown.append((world.weight, world.status.weight))
+
+    world.checks = [[a_check(69)]]
+    world.on["examine"], world.when_told["Halt podinfo.test advancement success rate 69.00% < 99%"] = edit, look
+    await (await start(world)).result()
+
+    assert shown == [(10, 10)]
+    assert world.status.weight == 0
