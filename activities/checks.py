@@ -78,7 +78,8 @@ class Examine:
     async def _questions(self, subject: Subject, order: Examination, look: Cluster) -> list[Awaitable[Check]]:
         """In Flagger's order, since of several checks that fail the first is told."""
         target = self._bench.seen_target(subject) or await self._bench.target(subject)
-        elapsed = time.time() - order.canary_since.timestamp()
+        # Both by Temporal's clock: that of a worker may go wrong.
+        elapsed = (activity.info().started_time - order.canary_since).total_seconds()
         hooks = [self._hook(order, hook) for hook in subject.canary.hooks("rollout")]
         templates_last = sorted(
             subject.canary.spec.analysis.metrics, key=lambda metric: metric.template_ref is not None

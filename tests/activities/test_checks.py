@@ -273,3 +273,18 @@ async def test_metrics_server_of_the_spec(api: ApiServer, bench: Bench, outside:
     await ActivityEnvironment().run(Examine(replace(bench)).examine, order)
     assert outside.asked[0].url.path == "/prom/api/v1/query"
     assert "[1s]" in outside.asked[0].url.params["query"]
+
+
+async def test_the_window_is_measured_by_temporals_clock(api: ApiServer, bench: Bench, outside: Outside) -> None:
+    """A worker whose own clock is years ahead looks back no further than to when the canary was ready."""
+    outside.answer = lambda _: prometheus("100")
+    await api.put(CANARIES.path("test", "podinfo"), a_canary(analysis=an_analysis(metrics=[SUCCESS_RATE])))
+    await api.put(DEPLOYMENTS.path("test", "podinfo"), a_deployment())
+    asked = datetime(2020, 1, 1, tzinfo=UTC)
+    order = Examination(
+        canary=PODINFO, revision=Revision(template="s1-new"), canary_since=asked - timedelta(seconds=12.5)
+    )
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, started_time=asked)
+    await environment.run(Examine(bench).examine, order)
+    assert "[13s]" in outside.asked[0].url.params["query"]
