@@ -56,8 +56,10 @@ class Vigil(Console):
                     raise NotReady(why)
                 case Waiting(why=why, available=now):
                     available, lacking = now, why
-                    self.state.waiting = wording.waiting(workload, names.namespace, why)
-                    self.say(self.state.waiting)
+                    sentence = wording.waiting(workload, names.namespace, why)
+                    if sentence != self.state.waiting or not workflow.patched("waiting-said-once"):
+                        self.say(sentence)
+                    self.state.waiting = sentence
 
     async def _look_once_more(self, wait: Wait, workload: str, lacking: str) -> None:
         """The deadline may have passed while the cluster could not be asked: only what it says now counts."""

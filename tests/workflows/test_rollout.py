@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio import activity
 
 from tests.builders import NEW, NEWER, OLD, a_check, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.scenario import World
-from workflows.effects import HookAnswer
+from workflows.effects import Activity, HookAnswer, Readying, Role, Wait, Waiting
 from workflows.observation import Phase
 from workflows.steering import Command
 from workflows.verdict import NoData, Unreadable
@@ -283,6 +284,26 @@ async def test_skip_analysis_promotes_without_asking(start: Start) -> None:
     assert world.hooks == []
     assert "examine" not in world.calls
     assert world.weights == [0]
+
+
+class OnePodAfterTheOther(World):
+    """What lacks is put in the same words before and after the first pod of two came."""
+
+    @activity.defn(name=Activity.AWAIT_READY)
+    async def await_ready(self, wait: Wait) -> Readying:
+        """Ready at the third look at the canary."""
+        if wait.role is Role.CANARY and wait.available < 1:
+            waiting = Waiting(why="1 old replicas are pending termination", available=wait.available + 1)
+            return Readying(readiness=waiting)
+        return await super().await_ready(wait)
+
+
+async def test_pods_that_make_progress_are_told_of_once(start: Start) -> None:
+    """Unless what is lacking reads differently."""
+    world = OnePodAfterTheOther()
+    await (await start(world)).result()
+    told = [event for event in world.events if event.startswith("Waiting for podinfo.test")]
+    assert told == ["Waiting for podinfo.test rollout to finish: 1 old replicas are pending termination"]
 
 
 async def test_a_missing_target_blocks_with_one_event(start: Start) -> None:
