@@ -110,7 +110,7 @@ class Stage:
         self.mesh_metrics = f"http://{LOOPBACK}:{mesh_metrics}/metrics"
         self.worker_metrics = f"http://{LOOPBACK}:{health}/metrics"
         self._worker_port, self._binaries = health, binaries
-        tester = f"http://{LOOPBACK}:{loadtester}"
+        tester = self.loadtester_url = f"http://{LOOPBACK}:{loadtester}"
         self.mesh = Actor(
             "mesh",
             ["playground.mesh", "--port", str(mesh), "--metrics-port", str(mesh_metrics), "--loadtester", tester],

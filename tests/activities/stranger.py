@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Self
 
 from hypothesis import strategies as st
 
@@ -97,27 +98,33 @@ class Stranger:
         self._guests: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator["Stranger"]:
+    async def listening(self) -> AsyncIterator[Self]:
         """For as long as the block runs."""
-        server = await asyncio.start_server(self._meet, "127.0.0.1", 0)
-        self.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await self._listen(0)
+        host, port = self._server.sockets[0].getsockname()
+        self.address = f"http://{host}:{port}"
         try:
             yield self
         finally:
-            server.close()
+            self._server.close()
             for writer in self._guests:
                 writer.close()
+
+    async def _listen(self, port: int) -> None:
+        self._server = await asyncio.start_server(self._meet, "127.0.0.1", port)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.met += 1
         self._guests.add(writer)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            await self._speak(writer)
-            if self.says.hangs:
-                await reader.read()
+            await self._answer(await reader.readuntil(b"\r\n\r\n"), reader, writer)
         self._guests.remove(writer)
         writer.close()
+
+    async def _answer(self, _: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._speak(writer)
+        if self.says.hangs:
+            await reader.read()
 
     async def _speak(self, writer: asyncio.StreamWriter) -> None:
         says = self.says

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from temporalio.client import WorkflowExecutionStatus
 
@@ -14,6 +14,7 @@ from tests.integration.scenario import NAME, Eye, Scene, temporal_of, unchecked
 
 STEPS = (20, 40)
 PRIMARY = f"{NAME}-primary"
+NEW_REVISION = "New revision detected!"
 ENDINGS = ("Promotion completed!", "Canary failed!")
 
 
@@ -22,26 +23,50 @@ def a_canary_of(namespace: str) -> Json:
     return unchecked(namespace, *STEPS)
 
 
-def expected(namespace: str) -> list[str]:
+def expected(namespace: str, steps: Sequence[int] = STEPS) -> list[str]:
     """Its events, waiting left out."""
     return [
-        f"New revision detected! Scaling up {NAME}.{namespace}",
+        f"{NEW_REVISION} Scaling up {NAME}.{namespace}",
         f"Starting canary analysis for {NAME}.{namespace}",
-        *(f"Advance {NAME}.{namespace} canary weight {weight}" for weight in STEPS),
+        *(f"Advance {NAME}.{namespace} canary weight {weight}" for weight in steps),
         f"Copying {NAME}.{namespace} template spec to {PRIMARY}.{namespace}",
         "Routing all traffic to primary",
         f"Promotion completed! Scaling down {NAME}.{namespace}",
     ]
 
 
+def doubled(texts: Sequence[str]) -> list[str]:
+    """What was said twice of one revision."""
+    told: Counter[str] = Counter()
+    twice = []
+    for text in texts:
+        if text.startswith(NEW_REVISION):
+            told.clear()
+        told[text] += 1
+        if told[text] == 2:
+            twice.append(text)
+    return twice
+
+
+def no_pod_of(name: str) -> str:
+    """What must not be when a workload's share of the traffic grows."""
+    return f"while {name} has no pod of its template"
+
+
 class Observer:
     """Notes each split of the traffic, and what of it broke a rule."""
 
-    def __init__(self, scene: Scene, routes: Eye, deployments: Eye) -> None:
-        self._scene, self._deployments = scene, deployments
+    def __init__(self, routes: Eye, deployments: Eye, users: Traffic) -> None:
+        self._routes, self._deployments = routes, deployments
+        self.users = users
         self.weights = [0]
+        """Of the canary, each that was another than the one before, percent."""
         self.broken: list[str] = []
         routes.objects.on_change(self._note)
+
+    async def until(self, weight: int, *, seconds: float = 30) -> None:
+        """Return once the canary has this weight; raises GaveUp."""
+        await self._routes.until(lambda: self.weights[-1] == weight, f"weight {weight}", seconds=seconds)
 
     def _note(self, _: str, route: Json) -> None:
         split = {ref["name"]: int(ref["weight"]) for ref in route["spec"]["rules"][0]["backendRefs"]}
@@ -52,7 +77,7 @@ class Observer:
             return
         grew = NAME if weight > self.weights[-1] else PRIMARY
         if not self._serves(grew):
-            self.broken.append(f"weight {weight} while {grew} has no pod of its template")
+            self.broken.append(f"weight {weight} {no_pod_of(grew)}")
         self.weights.append(weight)
 
     def _serves(self, name: str) -> bool:
@@ -63,26 +88,44 @@ class Observer:
 
 
 @asynccontextmanager
-async def releasing(scene: Scene, version: str, *, seconds: float) -> AsyncIterator[None]:
-    """Release around the block; after it the rollout must end within so many seconds, as if nothing had happened."""
-    async with AsyncExitStack() as stack:
-        routes = await stack.enter_async_context(Eye(scene.cluster, HTTP_ROUTES_V1, scene.namespace))
-        deployments = await stack.enter_async_context(Eye(scene.cluster, DEPLOYMENTS, scene.namespace))
-        observer = Observer(scene, routes, deployments)
-        users = await stack.enter_async_context(Traffic(scene.url(), proxy=scene.stage.proxy, per_second=5))
+async def observing(scene: Scene) -> AsyncIterator[Observer]:
+    """Users send requests, and somebody watches, while the block runs."""
+    async with (
+        Eye(scene.cluster, HTTP_ROUTES_V1, scene.namespace) as routes,
+        Eye(scene.cluster, DEPLOYMENTS, scene.namespace) as deployments,
+        Traffic(scene.url(), proxy=scene.stage.proxy, per_second=5) as users,
+    ):
+        yield Observer(routes, deployments, users)
+
+
+@asynccontextmanager
+async def releasing(
+    scene: Scene, version: str, *, seconds: float, steps: Sequence[int] = STEPS, besides: tuple[str, ...] = ()
+) -> AsyncIterator[Observer]:
+    """Release around the block; after it the rollout must end as if nothing had happened.
+
+    Args:
+        scene: whose canary.
+        version: of the image.
+        seconds: within which it must end after the block.
+        steps: of the Canary, percent.
+        besides: beginnings of what the fault makes it say, each as often as the fault comes.
+    """
+    async with observing(scene) as observer:
         image = await scene.release(version)
-        yield
+        yield observer
         await scene.until(lambda: any(text.startswith(ENDINGS) for text in scene.texts), "the end", seconds=seconds)
-        await routes.until(lambda: observer.weights[-1] == 0, "all traffic on the primary")
+        await observer.until(0)
         await scene.until(lambda: scene.watcher.replicas(NAME) == 0, "the canary scaled to zero", seconds=60)
         await until_closed(scene)
+    told = [text for text in scene.texts if not text.startswith(besides)]
     assert scene.watcher.phase == "Succeeded"
     assert observer.broken == []
-    assert observer.weights == [0, *STEPS, 0], "a step was repeated or skipped"
-    assert [text for text in scene.texts if not text.startswith("Waiting for")] == expected(scene.namespace)
-    assert {text: times for text, times in Counter(scene.texts).items() if times > 1} == {}
+    assert observer.weights == [0, *steps, 0], "a step was repeated or skipped"
+    assert [text for text in told if not text.startswith("Waiting for")] == expected(scene.namespace, steps)
+    assert doubled(told) == []
     assert scene.watcher.image(PRIMARY) == image
-    assert set(users.answers) == {"200"}
+    assert set(observer.users.answers) == {"200"}
 
 
 async def until_closed(scene: Scene) -> None:
