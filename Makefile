@@ -29,7 +29,7 @@ test: $(STAMP) ## Run every test, the fast ones first
 	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
 	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile
 
-chaos: $(STAMP) ## Try every fault, and many more orders of events (half an hour or more)
+chaos: $(STAMP) ## Try every fault, and many more orders of events (an hour or more)
 	@$(BIN)/serinus playground build
 	@$(BIN)/python -m pytest --thorough tests/workflows/test_model.py tests/workflows/test_properties.py \
 		tests/workflows/test_history_budget.py tests/activities/test_strangers.py tests/activities/test_any_spec.py \

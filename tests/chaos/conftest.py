@@ -1,4 +1,4 @@
-"""A stage of its own for each file, since its servers and workers are not treated gently."""
+"""A stage of its own for those who do not treat its servers and workers gently."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

@@ -4,8 +4,9 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from k8s.resources import Resource
 from playground.credentials import CONTEXT
 
 HOP = {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Content-Encoding"}
 WRITES = {"PUT", "PATCH"}
+PATIENCE_SECONDS = 60.0
 
 
 class Mischief(StrEnum):
@@ -31,6 +34,40 @@ class Mischief(StrEnum):
     WATCH_CUT = "watches cut"
 
 
+class Blindness(StrEnum):
+    """How watches may stop seeing."""
+
+    CUT = "streams cut in the middle of a line, new ones refused"
+    FORGOTTEN = "streams cut, and what was missed forgotten by the API server"
+    EXPIRED = "streams cut, and everything asked answered with 401"
+    SILENT = "streams open, and nothing said"
+
+
+CUTTING = (Blindness.CUT, Blindness.FORGOTTEN)
+
+
+@dataclass(eq=False)
+class Stream:
+    """A watch that is being carried."""
+
+    request: web.BaseRequest
+    response: web.StreamResponse
+    is_mute: bool = False
+    """It says nothing any more, and stays open."""
+
+    async def carry(self, chunk: bytes) -> None:
+        """To who watches."""
+        if not self.is_mute:
+            await self.response.write(chunk)
+
+    async def cut(self) -> None:
+        """In the middle of a line."""
+        with suppress(ConnectionError):
+            await self.response.write(b'{"type":"MODI')
+        if self.request.transport:
+            self.request.transport.close()
+
+
 class Gremlin:
     """Use `serving`; what it did stands in `done`."""
 
@@ -38,6 +75,13 @@ class Gremlin:
         self._upstream, self._mischief, self._share = upstream, mischief, share
         self._random = random.Random(0)  # noqa: S311 - so that a run can be repeated
         self.done: Counter[Mischief] = Counter()
+        self.too_old = 0
+        """Watches to which the API server itself said 410."""
+        self.refused = 0
+        """What was asked in vain while no watch saw anything."""
+        self._stirred = asyncio.Event()
+        self._blindness: Blindness | None = None
+        self._streams: set[Stream] = set()
         self._client: aiohttp.ClientSession | None = None
         self.address = ""
 
@@ -63,16 +107,51 @@ class Gremlin:
         path.write_text(yaml.safe_dump(config))
         return path
 
-    def _does(self, *mischief: Mischief) -> Mischief | None:
+    @asynccontextmanager
+    async def blinding(self, how: Blindness) -> AsyncIterator[None]:
+        """No watch sees anything while the block runs; one that has fallen silent stays so."""
+        self._blindness, self.refused = how, 0
+        for stream in [*self._streams]:
+            if how is Blindness.SILENT:
+                stream.is_mute = True
+            else:
+                await stream.cut()
+        try:
+            yield
+        finally:
+            self._blindness = None
+
+    async def until_refused(self, times: int) -> None:
+        """Return once the blind asked so often in vain; raises TimeoutError."""
+        await self._until(lambda: self.refused >= times)
+
+    async def until_watched(self, resource: Resource) -> None:
+        """Return once a watch of this kind is carried; raises TimeoutError."""
+        await self._until(lambda: any(stream.request.path == resource.path() for stream in self._streams))
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                self._stirred.clear()
+                await self._stirred.wait()
+
+    def _does(self, *mischief: Mischief, share: float | None = None) -> Mischief | None:
         able = [one for one in mischief if one in self._mischief]
-        if not able or self._random.random() > self._share:
+        if not able or self._random.random() > (self._share if share is None else share):
             return None
         chosen = self._random.choice(able)
         self.done[chosen] += 1
         return chosen
 
     async def _carry(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.query.get("watch") == "true":
+        is_watch = request.query.get("watch") == "true"
+        if self._blindness is Blindness.EXPIRED or (is_watch and self._blindness in CUTTING):
+            self.refused += 1
+            self._stirred.set()
+            if self._blindness is Blindness.EXPIRED:
+                return refusal(401)
+            raise ConnectionResetError
+        if is_watch:
             return await self._watch(request)
         match self._does(*self._possible(request)):
             case Mischief.BUSY:
@@ -100,20 +179,26 @@ class Gremlin:
             return web.Response(status=answer.status, body=await answer.read(), headers=carried(answer.headers))
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
-        mischief = self._does(Mischief.GONE, Mischief.WATCH_CUT, Mischief.EXPIRED)
-        if mischief is Mischief.EXPIRED:
+        if self._does(Mischief.EXPIRED):
             return refusal(401)
+        mischief = self._does(Mischief.GONE, Mischief.WATCH_CUT, share=1)  # watches are few, and live for minutes
         async with self._upstream_answer(request, b"") as answer:
-            stream = web.StreamResponse(status=answer.status, headers=carried(answer.headers))
-            await stream.prepare(request)
+            response = web.StreamResponse(status=answer.status, headers=carried(answer.headers))
+            await response.prepare(request)
+            stream = Stream(request, response, is_mute=self._blindness is Blindness.SILENT)
+            self._streams.add(stream)
+            self._stirred.set()
             try:
                 async with asyncio.timeout(self._random.uniform(0.1, 3) if mischief else None):
                     async for chunk in answer.content.iter_any():
-                        await stream.write(chunk)
+                        self.too_old += b'"code":410' in chunk
+                        await stream.carry(chunk)
             except TimeoutError:
                 if mischief is Mischief.GONE:
-                    await stream.write(json.dumps({"type": "ERROR", "object": status(410)}).encode() + b"\n")
-            return stream
+                    await response.write(json.dumps({"type": "ERROR", "object": status(410)}).encode() + b"\n")
+            finally:
+                self._streams.discard(stream)
+            return response
 
     def _upstream_answer(self, request: web.BaseRequest, body: bytes) -> aiohttp.client._RequestContextManager:
         assert self._client

@@ -16,14 +16,14 @@ class Undying:
     Args:
         stage: where it works.
         words: the module that it runs, with its arguments.
-        env: on top of the stage's environment.
+        env: on top of the stage's environment, and of the worker's own kubeconfig.
     """
 
     def __init__(self, stage: Stage, words: list[str], env: Mapping[str, str]) -> None:
         self._stage = stage
-        self.folder, self.env = stage.folder, {**stage.env, **env}
+        self.folder, self.env = stage.folder, {**stage.env, "KUBECONFIG": str(stage.worker_kubeconfig), **env}
         self.deaths = 0
-        self._died = asyncio.Event()
+        self._died, self._serves = asyncio.Event(), asyncio.Event()
         self._actor = Actor(f"worker-{words[0]}", words, stage.worker_metrics.replace("metrics", "readyz"), self)
         self._keeping: asyncio.Task[None] | None = None
 
@@ -31,6 +31,10 @@ class Undying:
         """As its ground."""
         self.deaths += 1
         self._died.set()
+
+    async def serves(self) -> None:
+        """Return once it has served."""
+        await self._serves.wait()
 
     async def __aenter__(self) -> Self:
         await self._stage.worker.stop()
@@ -54,3 +58,4 @@ class Undying:
             self._died.clear()
             with suppress(ProcessFault):  # died before it was ready: `on_exit` told so
                 await self._actor.start()
+                self._serves.set()
