@@ -21,6 +21,7 @@ from k8s.resources import Resource
 from k8s.scalers import copies
 from k8s.scalers.registry import SCALERS
 from k8s.targets.base import PRIMARY_SUFFIX
+from worker.dependents import Dependents
 from worker.settings import WorkerSettings
 from worker.temporal import WORKFLOW, workflow_id
 from worker.watches import Watches, configs_of, scaler_of, target_of
@@ -44,9 +45,9 @@ class Operator:
         self._dirty: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._seen: dict[Key, Hashable] = {}
-        self._by_target: dict[tuple[Resource, Key], set[Key]] = {}
-        self._by_config: dict[tuple[str, str, str], set[Key]] = {}
-        self._by_scaler: dict[tuple[str, str, str], set[Key]] = {}
+        self._by_target = Dependents[tuple[Resource, Key]]()
+        self._by_config = Dependents[tuple[str, str, str]]()
+        self._by_scaler = Dependents[tuple[str, str, str]]()
         watches.canaries.on_change(self._on_canary)
         watches.targets.on_change(self._on_target)
         for kind, informer in watches.configs.items():
@@ -72,8 +73,8 @@ class Operator:
         key = key_of(canary)
         if change == DELETED:
             self._seen.pop(key, None)
-            for keys in (*self._by_target.values(), *self._by_config.values(), *self._by_scaler.values()):
-                keys.discard(key)
+            for dependents in (self._by_target, self._by_config, self._by_scaler):
+                dependents.forget(key)
             self._queue_end(key, canary)
             return
         self._index(canary)
@@ -86,18 +87,18 @@ class Operator:
             self._mark(key)
 
     def _on_target(self, resource: Resource, _: str, target: Json) -> None:
-        for key in self._by_target.get((resource, key_of(target)), ()):
+        for key in self._by_target.of((resource, key_of(target))):
             canary = self._watches.canaries.get(*key)
             if canary:
                 self._index(canary)
             self._mark(key)
 
     def _on_config(self, kind: str, _: str, obj: Json) -> None:
-        for key in self._by_config.get((kind, *key_of(obj)), ()):
+        for key in self._by_config.of((kind, *key_of(obj))):
             self._mark(key)
 
     def _on_scaler(self, kind: str, _: str, scaler: Json) -> None:
-        for key in self._by_scaler.get((kind, *key_of(scaler)), ()):
+        for key in self._by_scaler.of((kind, *key_of(scaler))):
             self._mark(key)
 
     def _index(self, canary: Json) -> None:
@@ -105,12 +106,12 @@ class Operator:
         if kind is None:
             return
         for part in (name, kind.primary_name(name)):
-            self._by_target.setdefault((kind.resource, (key[0], part)), set()).add(key)
+            self._by_target.add((kind.resource, (key[0], part)), key)
         if (scaler := scaler_of(canary)) and scaler[0] in self._watches.scalers:
             for part in (scaler[1], f"{scaler[1]}{PRIMARY_SUFFIX}"):
-                self._by_scaler.setdefault((scaler[0], key[0], part), set()).add(key)
+                self._by_scaler.add((scaler[0], key[0], part), key)
         for ref in configs_of(kind, self._watches.targets.of(kind.resource).get(key[0], name)):
-            self._by_config.setdefault((ref.kind, key[0], ref.name), set()).add(key)
+            self._by_config.add((ref.kind, key[0], ref.name), key)
 
     def _mark(self, key: Key) -> None:
         if key not in self._queued:
