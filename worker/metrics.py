@@ -1,5 +1,6 @@
 """`/metrics`: the canaries as the watch shows them, what this process measured, and the Temporal SDK's own metrics."""
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -129,6 +130,8 @@ class Metrics:
             standard(registry=self._registry)
         info = Gauge("flagger_info", "This program.", ("version", "mesh_provider"), registry=self._registry)
         info.labels(version("serinus"), mesh_provider).set(1)
+        tasks = Gauge("serinus_asyncio_tasks", "Tasks of the process that have not ended.", registry=self._registry)
+        tasks.set_function(lambda: len(asyncio.all_tasks()))
         self._registry.register(CanaryCollector(canaries))
         canaries.on_change(self._on_canary)
 

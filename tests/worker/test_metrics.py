@@ -173,6 +173,16 @@ async def test_a_deleted_canary_leaves_no_series(api: ApiServer, cluster: Cluste
     assert named == {None, "shared"}
 
 
+async def test_tasks_that_do_not_end_are_counted(cluster: Cluster, sdk: Sdk) -> None:
+    """So that a leak of them can be seen from outside."""
+    async with a_replica(cluster, sdk) as page:
+        before = (await page.series())[key("serinus_asyncio_tasks")]
+        waiting = [asyncio.create_task(asyncio.Event().wait()) for _ in range(100)]
+        assert (await page.series())[key("serinus_asyncio_tasks")] >= before + len(waiting) - 5  # servers have some too
+        for task in waiting:
+            task.cancel()
+
+
 async def test_nothing_is_said_before_the_watch_holds_the_cluster(cluster: Cluster) -> None:
     """An empty cache is not an empty cluster."""
     assert list(gauges_of(Watches(cluster, "").canaries).collect()) == []
