@@ -109,6 +109,7 @@ class Stage:
         """Give it to any program as `http_proxy`, and `http://podinfo.test/` works."""
         self.mesh_metrics = f"http://{LOOPBACK}:{mesh_metrics}/metrics"
         self.worker_metrics = f"http://{LOOPBACK}:{health}/metrics"
+        self.worker_health = f"http://{LOOPBACK}:{health}/readyz"
         self._worker_port, self._binaries = health, binaries
         tester = self.loadtester_url = f"http://{LOOPBACK}:{loadtester}"
         self.mesh = Actor(
@@ -121,7 +122,7 @@ class Stage:
         self.worker = Actor(
             "worker",
             ["worker", "worker"],
-            f"http://{LOOPBACK}:{health}/readyz",
+            self.worker_health,
             self,
             settings={"KUBECONFIG": str(self.worker_kubeconfig)},
         )

@@ -24,7 +24,7 @@ class Undying:
         self.folder, self.env = stage.folder, {**stage.env, "KUBECONFIG": str(stage.worker_kubeconfig), **env}
         self.deaths = 0
         self._died, self._serves = asyncio.Event(), asyncio.Event()
-        self._actor = Actor(f"worker-{words[0]}", words, stage.worker_metrics.replace("metrics", "readyz"), self)
+        self._actor = Actor(f"worker-{words[0]}", words, stage.worker_health, self)
         self._keeping: asyncio.Task[None] | None = None
 
     def on_exit(self, _: ProcessExited) -> None:

@@ -2,6 +2,7 @@
 
     python -m tests.scale rollouts --count 10 --count 100 --interval 10
     python -m tests.scale idle --count 1000
+    python -m tests.scale soak --minutes 60
 
 Nothing here passes or fails: it prints figures.
 """
@@ -9,6 +10,8 @@ Nothing here passes or fails: it prints figures.
 import asyncio
 import json
 import logging
+import secrets
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +28,7 @@ from k8s.client import Cluster
 from playground.binaries import ensure
 from playground.progress import ConsoleProgress
 from playground.stage import Stage
+from tests.scale import endurance
 from tests.scale.costs import costs_of, requests_of
 from tests.scale.figures import Figures, figures_of, table_of
 from tests.scale.herd import NAMESPACE, Pace, create, multiply, name_of, release
@@ -72,7 +76,10 @@ class Bench:
 @asynccontextmanager
 async def a_bench() -> AsyncIterator[Bench]:
     """Everything started, nothing in it."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # standard output is for the figures
+    )
     with ConsoleProgress(console) as progress:
         binaries = await ensure(progress)
     with tempfile.TemporaryDirectory(prefix="serinus-bench-") as folder:
@@ -177,6 +184,31 @@ async def requests_of_one(pace: Pace) -> dict[str, int]:
         planned = len(pace.steps) * pace.interval_seconds
         await bench.until(lambda: bench.observer.count("Succeeded") == 1, done, seconds=60 + planned)
         return dict((requests_of(bench.stage.world.audit_log) - before).most_common())
+
+
+@app.command()
+def soak(
+    minutes: Annotated[float, typer.Option(help="How long canaries live and faults strike.", min=3)] = 60,
+    canaries: Annotated[int, typer.Option(help="That live at a time.")] = 4,
+    seed: Annotated[int | None, typer.Option(help="Of what happens to whom; drawn when it is absent.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let canaries live and faults strike for long, and say what the worker came to hold, and what was lost."""
+    run = asyncio.run(endure(minutes, canaries, secrets.randbelow(1_000_000) if seed is None else seed))
+    if as_json:
+        typer.echo(json.dumps(asdict(run)))
+    else:
+        Console().print(endurance.table_of(run))
+
+
+async def endure(minutes: float, canaries: int, seed: int) -> endurance.Endurance:
+    """One run on a fresh world."""
+    async with a_bench() as bench:
+        console.print(f"{canaries} canaries live for {minutes:g} minutes, seed {seed} …")
+        return await endurance.endure(
+            bench.stage, bench.cluster, minutes=minutes, canaries=canaries, seed=seed, tell=console.print
+        )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def costs_of(stage: Stage) -> Costs:
     cpu = {name: _cpu_seconds(pid) for name, pid in pids.items()}
     return Costs(
         cpu | {"bench": sum(os.times()[:2]), "machine": _machine_cpu_seconds()},
-        _resident_bytes(pids["worker"]) / MEBIBYTE,
+        resident_mebibytes(pids["worker"]),
         sum(requests_of(world.audit_log).values()),
         time.monotonic(),
     )
@@ -69,6 +69,11 @@ def requests_of(audit_log: Path, user_agent: str = FIELD_MANAGER) -> Counter[str
     return counted
 
 
+def resident_mebibytes(pid: int) -> float:
+    """What a process holds in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES / MEBIBYTE
+
+
 def _cpu_seconds(pid: int) -> float:
     """User and system time; see proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -79,7 +84,3 @@ def _machine_cpu_seconds() -> float:
     """All but idle and waiting, over all processors."""
     user, nice, system, _idle, _iowait, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
     return (user + nice + system + irq + softirq) / TICKS
-
-
-def _resident_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
