@@ -23,15 +23,15 @@ def a_canary_of(namespace: str) -> Json:
     return unchecked(namespace, *STEPS)
 
 
-def expected(namespace: str, steps: Sequence[int] = STEPS) -> list[str]:
-    """Its events, waiting left out."""
+def expected(namespace: str, steps: Sequence[int] = STEPS, *, name: str = NAME) -> list[str]:
+    """The events of a canary that is promoted, waiting left out."""
     return [
-        f"{NEW_REVISION} Scaling up {NAME}.{namespace}",
-        f"Starting canary analysis for {NAME}.{namespace}",
-        *(f"Advance {NAME}.{namespace} canary weight {weight}" for weight in steps),
-        f"Copying {NAME}.{namespace} template spec to {PRIMARY}.{namespace}",
+        f"{NEW_REVISION} Scaling up {name}.{namespace}",
+        f"Starting canary analysis for {name}.{namespace}",
+        *(f"Advance {name}.{namespace} canary weight {weight}" for weight in steps),
+        f"Copying {name}.{namespace} template spec to {name}-primary.{namespace}",
         "Routing all traffic to primary",
-        f"Promotion completed! Scaling down {NAME}.{namespace}",
+        f"Promotion completed! Scaling down {name}.{namespace}",
     ]
 
 

@@ -1,0 +1,168 @@
+"""Several workers on one task queue share the work of many rollouts, and may be replaced one by one in the middle."""
+
+import itertools
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from k8s.client import Json
+from k8s.resources import CANARIES, EVENTS, HTTP_ROUTES_V1BETA1
+from playground.ports import LOOPBACK, free_ports
+from playground.stage import Actor, Stage
+from tests.chaos.observer import ENDINGS, expected, releasing
+from tests.integration.scenario import Eye, Scene, a_canary, temporal_of, unchecked
+from tests.measuring import Measured
+from tests.scale.herd import NAMESPACE, Pace, create, name_of, release
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+HERD = range(20)
+"""Whoever takes the first task of a rollout does most of it: with fewer, one of three may come away without any."""
+PACE = Pace(interval_seconds=3, steps=tuple(range(10, 90, 10)))
+"""Long enough for workers to be replaced."""
+UPGRADED = "upgraded"
+NUMBERS = itertools.count(2)
+
+
+class Workers:
+    """Processes that serve one task queue, the stage's own the first of them; use `serving`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._running = [stage.worker]
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["Workers"]:
+        """In the end the stage's own is alone again."""
+        try:
+            yield self
+        finally:
+            for worker in self._running:
+                await worker.stop()
+            await self._stage.worker.start()
+
+    @property
+    def identities(self) -> set[str]:
+        """As Temporal knows those that run, and their histories."""
+        return {f"{worker.process.pid}@{socket.gethostname()}" for worker in self._running if worker.process}
+
+    async def add(self) -> None:
+        """Return once one more serves."""
+        name, (port,) = f"worker-{next(NUMBERS)}", free_ports(1)
+        settings = {"KUBECONFIG": str(self._stage.worker_kubeconfig), "SERINUS_PORT": str(port)}
+        url = f"http://{LOOPBACK}:{port}/readyz"
+        worker = Actor(name, ["worker", "worker"], url, self._stage, settings=settings)
+        self._running.append(worker)
+        await worker.start()
+
+    async def retire(self) -> None:
+        """Ask the oldest to end, with SIGTERM, and return once it has, in good order."""
+        oldest = self._running.pop(0)
+        await oldest.stop()
+        log = self._stage.folder / "logs" / f"{oldest.name}.log"
+        assert "worker_stopped" in log.read_text().splitlines()[-1]
+
+
+class Notes:
+    """What the API server shows of each canary: the weights of its route, and its events without waiting."""
+
+    def __init__(self) -> None:
+        self.weights: dict[str, list[int]] = {name_of(number): [0] for number in HERD}
+        self.texts: dict[str, list[str]] = {name_of(number): [] for number in HERD}
+
+    def on_route(self, _: str, route: Json) -> None:
+        """A listener."""
+        split = {ref["name"]: ref["weight"] for ref in route["spec"]["rules"][0]["backendRefs"]}
+        weights = self.weights[name := route["metadata"]["name"]]
+        if split[f"{name}-canary"] != weights[-1]:
+            weights.append(split[f"{name}-canary"])
+
+    def on_event(self, _: str, event: Json) -> None:
+        """A listener."""
+        about = event["involvedObject"]
+        if about["kind"] == CANARIES.kind and not event["message"].startswith("Waiting for"):
+            self.texts[about["name"]].append(event["message"])
+
+    def are_complete(self) -> bool:
+        """Whether every rollout was told to have ended."""
+        return all(texts and texts[-1].startswith(ENDINGS) for texts in self.texts.values())
+
+
+@asynccontextmanager
+async def all_releasing(scene: Scene, version: int) -> AsyncIterator[None]:
+    """Release the whole herd around the block; after it each must end as if it were alone with one worker."""
+    async with (
+        Eye(scene.cluster, HTTP_ROUTES_V1BETA1, NAMESPACE) as routes,
+        Eye(scene.cluster, EVENTS, NAMESPACE) as events,
+    ):
+        notes = Notes()
+        routes.objects.on_change(notes.on_route)
+        events.objects.on_change(notes.on_event)
+        await release(scene.cluster, HERD, version, lambda _: None)
+        yield
+        await events.until(notes.are_complete, "the end of all rollouts", seconds=240)
+        await routes.until(lambda: all(weights[-1] == 0 for weights in notes.weights.values()), "no canary's traffic")
+    assert notes.weights == {name: [0, *PACE.steps, 0] for name in notes.weights}, "a step was repeated or skipped"
+    assert notes.texts == {name: expected(NAMESPACE, PACE.steps, name=name) for name in notes.texts}
+
+
+async def shares_of(stage: Stage, since: datetime) -> Counter[str]:
+    """Identities of workers to how many activities of the herd each began since then."""
+    client, shares = await temporal_of(stage), Counter[str]()
+    async for run in client.list_workflows(f"WorkflowId STARTS_WITH 'canary/{NAMESPACE}/'"):
+        if run.start_time >= since:
+            history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+            begun = [event for event in history.events if event.HasField("activity_task_started_event_attributes")]
+            shares.update(event.activity_task_started_event_attributes.identity for event in begun)
+    return shares
+
+
+@pytest.fixture(scope="module")
+async def herd(scene: Scene) -> Scene:
+    """Many canaries beside the one that users watch."""
+    await scene.stage.kubectl("create", "namespace", NAMESPACE)
+    async with Eye(scene.cluster, CANARIES, NAMESPACE) as canaries:
+        await create(scene.cluster, HERD, PACE)
+        await canaries.until(
+            lambda: [*map(phase_of, canaries.objects)] == ["Initialized"] * len(HERD), "all initialized", seconds=120
+        )
+    return scene
+
+
+def phase_of(canary: Json) -> str:
+    """As its status says."""
+    return str((canary.get("status") or {}).get("phase", ""))
+
+
+async def test_every_worker_does_a_share(herd: Scene, measured: Measured) -> None:
+    """Two, and then three, serve many rollouts at once; none of them does what another did."""
+    async with Workers(herd.stage).serving() as workers:
+        for version in (1, 2):
+            await workers.add()
+            since = datetime.now(UTC)
+            async with all_releasing(herd, version):
+                pass
+            shares = await shares_of(herd.stage, since)
+            assert shares.keys() == workers.identities
+            told = " and ".join(str(share) for share in sorted(shares.values()))
+            measured(f"{len(HERD)} rollouts on {len(shares)} workers: {told} activities")
+
+
+async def test_workers_are_replaced_in_the_middle_of_rollouts(herd: Scene, measured: Measured) -> None:
+    """One by one: a new one starts, an old one is asked to end; nobody who is served notices."""
+    canary = unchecked(UPGRADED, *PACE.steps, interval=f"{PACE.interval_seconds}s")
+    async with a_canary(herd.stage, UPGRADED, canary) as watched, Workers(herd.stage).serving() as workers:
+        await workers.add()
+        async with all_releasing(herd, 3), releasing(watched, "6.0.1", seconds=240, steps=PACE.steps):
+            await watched.until_event(f"Advance podinfo.{UPGRADED} canary weight {PACE.steps[0]}")
+            replaced = 0
+            while watched.watcher.phase == "Progressing":
+                await workers.add()
+                await workers.retire()
+                replaced += watched.watcher.phase == "Progressing"
+        assert replaced, "it was over too early to show anything"
+    measured(f"{len(HERD) + 1} rollouts while {replaced} workers were replaced, two at a time: lost: nothing")
