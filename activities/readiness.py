@@ -36,16 +36,16 @@ class AwaitReady:
         loop = asyncio.get_running_loop()
         settled = loop.time() + SETTLE_SECONDS
         while obj is not None:
-            found = subject.target.readiness(obj, threshold)
+            now, found = loop.time(), subject.target.readiness(obj, threshold)
             match found:
                 case readiness.Ready():
                     return Ready()
                 case readiness.Stuck(why=why):
                     return Stuck(why=why)
                 case readiness.Waiting(why=why, available=available):
-                    if is_news(found, wait.available, settled=loop.time() >= settled):
+                    if is_news(found, wait.available, settled=now >= settled):
                         return Waiting(why=why, available=available)
-            settles_in = settled - loop.time() if wait.available < 0 else None
+            settles_in = settled - now if wait.available < 0 and now < settled else None
             obj = await self._next(subject, obj, settles_in)
         name = name_of(subject, wait.role)
         return Stuck(why=f"{subject.target.workloads.kind.lower()} {name}.{subject.namespace} not found")
@@ -54,18 +54,21 @@ class AwaitReady:
         """The object after its next change, or after some time; never an older one than `obj`."""
         workloads, key = subject.target.workloads, key_of(obj)
         informer = self._bench.informers.of(workloads)
-        generation = obj["metadata"]["generation"]
-        cached = informer.get(*key)
-        if cached is None or cached["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:
+        if not is_newer(informer.get(*key), obj):
             try:
-                async with asyncio.timeout(max(0.01, seconds) if seconds is not None else None):
+                async with asyncio.timeout(seconds):
                     await informer.changed(*key)
             except TimeoutError:
                 return obj
-            cached = informer.get(*key)
-        if cached is None:
-            return await find(self._bench.cluster, workloads, *key)
-        return cached if cached["metadata"]["generation"] >= generation else obj
+        cached = informer.get(*key)
+        return cached if is_newer(cached, obj) else await find(self._bench.cluster, workloads, *key)
+
+
+def is_newer(cached: Json | None, obj: Json) -> bool:
+    """Whether the cache has something newer: while a watch is away, it holds less, or one that was there before."""
+    seen, known = (cached or {}).get("metadata", {}), obj["metadata"]
+    same = seen.get("uid") == known["uid"] and seen["generation"] >= known["generation"]
+    return bool(same and seen["resourceVersion"] != known["resourceVersion"])
 
 
 def is_news(found: readiness.Waiting, known_available: int, *, settled: bool) -> bool:
