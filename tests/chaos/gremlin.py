@@ -88,7 +88,7 @@ class Gremlin:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Gremlin"]:
         """On loopback, for as long as the block runs."""
-        runner = web.ServerRunner(web.Server(self._carry), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(self._carry, handler_cancellation=True), shutdown_timeout=0)
         connector = aiohttp.TCPConnector(ssl=False, limit=0)
         async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._client:
             await runner.setup()
