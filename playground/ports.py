@@ -7,7 +7,6 @@ import socket
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 LOOPBACK = "127.0.0.1"
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -50,8 +49,8 @@ def _is_promised(port: int) -> bool:
 
 
 @cache
-def _promises() -> IO[bytes]:
-    return PROMISED.open("ab")
+def _promises() -> int:
+    return os.open(PROMISED, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _end() -> int:

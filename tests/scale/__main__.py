@@ -143,6 +143,7 @@ async def rest(count: int, seconds: int) -> dict[str, float]:
         await bench.bootstrap(1, Pace(10, (50,)))
         worker = bench.stage.worker
         await worker.stop()
+        await bench.stage.world.controller_manager.stop()
         console.print(f"{count} canaries are written …")
         await multiply(bench.cluster, name_of(0), range(1, count))
         began, before = time.monotonic(), requests_of(bench.stage.world.audit_log)

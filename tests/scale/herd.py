@@ -73,7 +73,7 @@ async def create(cluster: Cluster, numbers: Iterable[int], pace: Pace) -> None:
 async def multiply(cluster: Cluster, original: str, numbers: Iterable[int]) -> None:
     """Copy a canary at rest, and what the watches see of it, as if each had been released long ago.
 
-    The workloads are paused, so that no controller makes pods for them: what they cost is not the worker's.
+    No controller may run that would make pods for the workloads, and tell the watches of each.
     """
     paths = {kind: kind.path(NAMESPACE, original) for kind in (DEPLOYMENTS, CANARIES)}
     target, there = [await cluster.get(path) for path in paths.values()]
@@ -82,7 +82,7 @@ async def multiply(cluster: Cluster, original: str, numbers: Iterable[int]) -> N
     async def one(number: int) -> None:
         name = name_of(number)
         for workload, its_name in ((target, name), (primary, f"{name}-primary")):
-            body = {**DEPLOYMENTS.header(NAMESPACE, its_name), "spec": {**workload["spec"], "paused": True}}
+            body = {**DEPLOYMENTS.header(NAMESPACE, its_name), "spec": workload["spec"]}
             await cluster.create(DEPLOYMENTS.path(NAMESPACE), body)
         spec = json.loads(json.dumps(there["spec"]).replace(original, name))
         await cluster.create(CANARIES.path(NAMESPACE), {**CANARIES.header(NAMESPACE, name), "spec": spec})
