@@ -29,6 +29,18 @@ class GaveUp(Exception):
     """What was waited for did not come; the text says what was seen instead."""
 
 
+async def comes_to_hold(condition: Callable[[], bool], stirred: asyncio.Event, *, seconds: float) -> bool:
+    """Whether the condition holds in time; it is looked at whenever `stirred` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                stirred.clear()
+                await stirred.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 class CanaryWatcher:
     """Use as a context manager; awaits conditions on a canary, woken by the cluster."""
 
@@ -125,15 +137,9 @@ class CanaryWatcher:
         Raises:
             GaveUp: it did not in time; the text says what was seen.
         """
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._stirred.clear()
-                    await self._stirred.wait()
-        except TimeoutError:
-            raise GaveUp(
-                f"{what}: not within {seconds:.0f} s; phase {self.phase}, weight {self.weight}, events {self.texts}"
-            ) from None
+        if not await comes_to_hold(condition, self._stirred, seconds=seconds):
+            seen = f"phase {self.phase}, weight {self.weight}, events {self.texts}"
+            raise GaveUp(f"{what}: not within {seconds:.0f} s; {seen}")
 
     async def until_phase(self, *phases: str, seconds: float) -> None:
         """Return once the canary is in one of the phases."""

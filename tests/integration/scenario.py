@@ -17,7 +17,7 @@ from k8s.informers import Informer
 from k8s.resources import Resource
 from playground.plots import manifest
 from playground.stage import Stage
-from playground.watcher import CanaryWatcher, GaveUp
+from playground.watcher import CanaryWatcher, GaveUp, comes_to_hold
 from worker.temporal import workflow_id
 from workflows.observation import CanaryRef
 
@@ -186,13 +186,8 @@ class Eye:
 
     async def until(self, condition: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
         """Return once it holds; raises GaveUp with the objects as last seen."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._stirred.clear()
-                    await self._stirred.wait()
-        except TimeoutError:
-            raise GaveUp(f"{what}: not within {seconds:.0f} s; seen: {self.objects.list()}") from None
+        if not await comes_to_hold(condition, self._stirred, seconds=seconds):
+            raise GaveUp(f"{what}: not within {seconds:.0f} s; seen: {self.objects.list()}")
 
 
 async def temporal_of(stage: Stage) -> Client:

@@ -10,6 +10,7 @@ from typing import Self
 from k8s.client import Cluster, Json
 from k8s.informers import Informer
 from k8s.resources import CANARIES, HTTP_ROUTES_V1BETA1
+from playground.watcher import comes_to_hold
 from tests.scale.herd import NAMESPACE
 
 
@@ -51,14 +52,7 @@ class Observer:
 
     async def until(self, condition: Callable[[], bool], *, seconds: float) -> bool:
         """Whether it came to hold in time."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not condition():
-                    self._stirred.clear()
-                    await self._stirred.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await comes_to_hold(condition, self._stirred, seconds=seconds)
 
     def _on_canary(self, _: str, canary: Json) -> None:
         name, phase = canary["metadata"]["name"], (canary.get("status") or {}).get("phase", "")
