@@ -16,6 +16,7 @@ from aiohttp import web
 
 from k8s.resources import Resource
 from playground.credentials import CONTEXT
+from playground.watcher import comes_to_hold
 
 HOP = {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Content-Encoding"}
 WRITES = {"PUT", "PATCH"}
@@ -130,10 +131,8 @@ class Gremlin:
         await self._until(lambda: any(stream.request.path == resource.path() for stream in self._streams))
 
     async def _until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not condition():
-                self._stirred.clear()
-                await self._stirred.wait()
+        if not await comes_to_hold(condition, self._stirred, seconds=PATIENCE_SECONDS):
+            raise TimeoutError
 
     def _does(self, *mischief: Mischief, share: float | None = None) -> Mischief | None:
         able = [one for one in mischief if one in self._mischief]

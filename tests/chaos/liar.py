@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 from k8s.client import Json
+from playground.watcher import comes_to_hold
 from tests.activities.stranger import MIB, NASTY, Bytes, Stranger, answer
 
 CONNECTION = re.compile(rb"(?im)^connection:.*\r\n")
@@ -71,10 +72,8 @@ class Liar(Stranger):
 
     async def until_told(self, times: int, *, seconds: float = 60) -> None:
         """Return once the lie was told so often; raises TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while self._told < times:
-                self._asked.clear()
-                await self._asked.wait()
+        if not await comes_to_hold(lambda: self._told >= times, self._asked, seconds=seconds):
+            raise TimeoutError
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._lies:
