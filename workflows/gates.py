@@ -106,13 +106,6 @@ class Gatekeeper(Vigil):
         left = closed_by == A_PERSON and self.state.closed_by not in ("", A_PERSON)
         return left and workflow.patched("person-after-hooks")
 
-    def _time_left(self, gate: Gate) -> float | None:
-        """Seconds, 0 when it is over; None for as long as it takes, or while it does not wait."""
-        limit, since = self._plan().approval_seconds, self.state.gate_since
-        if not limit or since is None or self.state.gate is not gate:
-            return None
-        return max(0.0, limit - (workflow.now() - since).total_seconds())
-
     def _patience(self, gate: Gate) -> float | None:
         """Until the hooks are to be asked again, or the time is over; a person needs no asking again."""
         bounds = [self._time_left(gate), self._plan().interval_seconds if self._plan().gates.get(gate) else None]

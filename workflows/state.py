@@ -60,6 +60,8 @@ class State(BaseModel):
     """Who of those that say no at the gate was told of."""
     hurried_by: Command | None = None
     """The approval for which a check was made before its time."""
+    timed_out: bool = False
+    """The gate, and a check was made before its time for that."""
     rollback_hook: str = ""
     """The hook of type rollback that agreed."""
     silent_hooks: list[str] = Field(default_factory=list)
@@ -84,6 +86,7 @@ class State(BaseModel):
         """It opened."""
         self.gate = self.gate_since = self.steering.approval = self.hurried_by = None
         self.waiting = self.closed_by = ""
+        self.timed_out = False
 
     def take_up(self, revision: Revision) -> None:
         """Begin anew with this revision: counters, hooks and commands of the former one are void."""

@@ -17,7 +17,7 @@ from workflows import effects, wording
 from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-from workflows.observation import PROMOTED, UNBORN, Observation, Phase, Plan, Revision, Severity, Status
+from workflows.observation import PROMOTED, UNBORN, Gate, Observation, Phase, Plan, Revision, Severity, Status
 from workflows.steering import Command
 
 Result = TypeVar("Result")
@@ -71,18 +71,29 @@ class Vigil(Console):
                 raise NotReady(why or lacking)
 
     async def _until_next_check(self) -> None:
-        """A durable timer on a fixed schedule, cut short by a person who promotes or approves.
+        """A durable timer on a fixed schedule, cut short by a person's promote or approval, or by a gate's time-out.
 
-        An approval does so once: the check that followed did not pass, and the next one is not hurried for it.
+        Each does so once: the check that followed did not pass, and the next one is not hurried for it.
         """
         state, interval = self.state, timedelta(seconds=self._plan().interval_seconds)
         due = state.next_check or workflow.now() + interval
         heard = state.hurried_by if state.hurried_by and workflow.patched("approval-hurries-once") else None
+        seconds, left = self._seconds_to_next_check(), self._time_left(state.gate)
+        if left is not None and not state.timed_out:
+            seconds = min(seconds, left)
         with suppress(TimeoutError):
-            await self._watching(until=partial(self._is_urged, heard), seconds=self._seconds_to_next_check())
-        state.hurried_by = state.steering.approval
-        later = due + interval
-        state.next_check = later if later > workflow.now() else workflow.now() + interval
+            await self._watching(until=partial(self._is_urged, heard), seconds=seconds)
+        state.hurried_by, state.timed_out = state.steering.approval, self._time_left(state.gate) == 0
+        now = workflow.now()
+        in_time = due <= now < due + interval
+        state.next_check = (due if in_time else now) + interval
+
+    def _time_left(self, gate: Gate | None) -> float | None:
+        """Seconds that it may still stay closed, 0 when they are over; None for ever, or while nothing waits there."""
+        limit, since = self._plan().approval_seconds, self.state.gate_since
+        if not limit or since is None or self.state.gate is not gate:
+            return None
+        return max(0.0, limit - (workflow.now() - since).total_seconds())
 
     def _seconds_to_next_check(self) -> float:
         due = self.state.next_check

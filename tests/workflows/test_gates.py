@@ -197,8 +197,26 @@ async def test_a_person_is_told_once_the_hooks_agree(start: Start, gate: Gate) -
 
     told = [event for event in world.events if event.startswith(WAITS[gate])]
     assert told == [f"{WAITS[gate]} gate", f"{WAITS[gate]} by a person"]
-    assert timedelta(seconds=600) <= world.took(told[0], "Rolling back") < timedelta(seconds=660)
+    assert timedelta(seconds=600) <= world.took(told[0], "Rolling back") < timedelta(seconds=605)
     assert ending.phase is Phase.FAILED
+
+
+@GATES
+async def test_a_gate_does_not_time_out_an_interval_late(start: Start, gate: Gate) -> None:
+    """However long the interval is; a check that fails then is followed by the next one an interval later."""
+    world = a_guarded_world(gate, approvals=(gate,), approval_seconds=90, interval_seconds=3600, weights=(50,))
+    rollout = await start(world)
+
+    async def fail_once() -> None:
+        world.checks = [[a_check(69.0)]]
+
+    if gate is Gate.PROMOTION:  # where the checks go on
+        world.when_told[f"{WAITS[gate]} by a person"] = fail_once
+
+    assert (await rollout.result()).phase is Phase.FAILED
+    late = timedelta(seconds=3600 if gate is Gate.PROMOTION else 0)
+    took = world.took(f"{WAITS[gate]} by a person", "Rolling back")
+    assert timedelta(seconds=90) + late <= took < timedelta(seconds=95) + late
 
 
 @GATES
