@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -12,6 +13,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from k8s.client import Json
+from k8s.models.canary import Canary
+from k8s.models.errors import InvalidCanary
 from k8s.models.loading import load_canary
 from workflows.observation import Phase
 from workflows.verdict import Check, Question, Value
@@ -19,6 +22,7 @@ from workflows.verdict import Check, Question, Value
 NAMES = ("name", "namespace")
 """`name` is that of the target, as Flagger has it."""
 ENDINGS = (*NAMES, "deployment_strategy", "analysis_status")
+ENDS = (Phase.SUCCEEDED, Phase.FAILED)
 SHOWN_INTERVALS, SHOWN_SECONDS = 2, 120.0
 """How long a reading is shown: the next step renews it, here or in another replica; a scrape must meet it."""
 
@@ -51,15 +55,24 @@ class Meters(Collector):
         self._readings: dict[tuple[str, str, str], Reading] = {}
         self.registry.register(self)
 
+    def expect(self, canary: Json) -> None:
+        """Begin the counts of a Canary's rollouts at 0: `increase` does not see a counter's first value."""
+        with suppress(InvalidCanary):  # none of its rollouts ends
+            model = load_canary(canary)
+            for phase in ENDS:
+                self._count_of(model, phase)
+
     def ended(self, canary: Json, phase: str) -> None:
         """Count a rollout, if the phase that its Canary just moved to is an end of one."""
-        if phase not in (Phase.SUCCEEDED, Phase.FAILED):
-            return
-        model = load_canary(canary)
-        skipped = phase == Phase.SUCCEEDED and model.spec.skip_analysis
+        if phase in ENDS:
+            self._count_of(load_canary(canary), phase).inc()
+
+    def _count_of(self, canary: Canary, phase: str) -> Counter:
+        """Of the Canary's rollouts that end so; it is exported from the first call on."""
+        skipped = phase == Phase.SUCCEEDED and canary.spec.skip_analysis
         counter = self._successes if phase == Phase.SUCCEEDED else self._failures
         status = "skipped" if skipped else "completed"
-        counter.labels(model.target_name, model.namespace, model.strategy, status).inc()
+        return counter.labels(canary.target_name, canary.namespace, canary.strategy, status)
 
     def examined(
         self, target: str, namespace: str, checks: list[Check], *, took_seconds: float, interval_seconds: float

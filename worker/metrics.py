@@ -140,8 +140,9 @@ class Metrics:
         return generate_latest(self._registry) + generate_latest(self._meters.registry) + await self._sdk.text()
 
     def _on_canary(self, change: str, canary: Json) -> None:
-        """With the last Canary of a target go the series of what was measured of it."""
+        """With the first Canary of a target begin the counts of its rollouts; with the last go all series of it."""
         if change != DELETED:
+            self._meters.expect(canary)
             return
         namespace, target = canary["metadata"]["namespace"], target_of(canary)
         if target not in {target_of(other) for other in self._canaries.list(namespace)}:

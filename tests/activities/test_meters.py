@@ -61,6 +61,25 @@ async def test_an_end_is_counted_once(
     assert counts == ([1, None] if phase is Phase.SUCCEEDED else [None, 1])
 
 
+@pytest.mark.parametrize(("phase", "spec", "labels"), ENDS.values(), ids=list(ENDS))
+async def test_an_expected_end_is_an_increase(
+    api: ApiServer, bench: Bench, phase: Phase, spec: Json, labels: dict[str, str]
+) -> None:
+    """From 0: Prometheus counts nothing of a series that appears at 1."""
+    series = f"flagger_canary_{'successes' if phase is Phase.SUCCEEDED else 'failures'}_total"
+    bench.meters.expect(a_canary(**spec))
+    assert value(bench.meters, series, **(COMPLETED | labels)) == 0
+    await ends(api, bench, phase, **spec)
+    bench.meters.expect(a_canary(**spec))
+    assert value(bench.meters, series, **(COMPLETED | labels)) == 1
+
+
+def test_nothing_is_expected_of_a_canary_that_cannot_be_read(bench: Bench) -> None:
+    """As Flagger's own CRD may have let in: it has no rollout."""
+    bench.meters.expect(a_canary(targetRef=None))
+    assert not [family for family in bench.meters.registry.collect() if family.samples]
+
+
 async def test_the_next_rollout_counts_again(api: ApiServer, bench: Bench) -> None:
     """It passes through Progressing."""
     for _ in range(2):

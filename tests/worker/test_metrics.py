@@ -26,6 +26,7 @@ from workflows.verdict import Check, Question, Value
 
 Json = dict[str, Any]
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+COUNTS = {"flagger_canary_successes_total", "flagger_canary_failures_total"}
 
 
 def series_of(text: str) -> Series:
@@ -118,6 +119,15 @@ async def test_every_series(api: ApiServer, cluster: Cluster, sdk: Sdk) -> None:
     }
     assert key("flagger_canary_duration_seconds_bucket", le="0.25", **podinfo) in buckets
     assert {"process_cpu_seconds_total", "python_info", "temporal_something_total"} <= {name for name, _ in series}
+
+
+async def test_every_replica_counts_from_zero(api: ApiServer, cluster: Cluster, sdk: Sdk) -> None:
+    """Whichever of them will see the first rollout end."""
+    await put(api, "podinfo")
+    async with a_replica(cluster, sdk) as one, a_replica(cluster, sdk) as other:
+        for page in (one, other):
+            counts = {name: value for (name, _), value in (await page.series()).items() if name in COUNTS}
+            assert counts == dict.fromkeys(COUNTS, 0)
 
 
 @pytest.mark.parametrize(
