@@ -10,7 +10,7 @@ import yaml
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "serinus.json"
 RULES = DEPLOY / "prometheus" / "rules.yaml"
-SERIES = re.compile(r"\b(?:flagger|temporal|process)_\w+")
+SERIES = re.compile(r"\b(?:flagger|serinus|temporal|process)_\w+")
 VARIABLES = {"$namespace": ".*", "$__rate_interval": "1m", "$__range": "10m"}
 """What Grafana puts into a query."""
 

@@ -1,10 +1,13 @@
 """The dashboard can be imported anywhere: it names no data source, and every panel says what it shows."""
 
+import re
 from typing import Any
 
-from tests.monitoring.queries import dashboard, panel_queries
+from tests.monitoring.queries import all_queries, dashboard, panel_queries
 
 VARIABLE = {"type": "prometheus", "uid": "${datasource}"}
+ANYBODYS = re.compile(r"\b(?:temporal|process)_\w+")
+OURS = "and on (job, instance) flagger_info"
 
 
 def panels() -> list[Any]:
@@ -56,3 +59,9 @@ def test_panels_do_not_overlap() -> None:
 def test_every_variable_of_a_query_is_known() -> None:
     """Grafana's, or one of the dashboard's."""
     assert not [query for query in panel_queries().values() if "$" in query]
+
+
+def test_strangers_are_left_out() -> None:
+    """Panels and alerts ask for Temporal's and the process's series where they stand beside `flagger_info`."""
+    for name, query in all_queries().items():
+        assert query.count(OURS) == len(ANYBODYS.findall(query)), name
