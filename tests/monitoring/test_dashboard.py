@@ -65,3 +65,11 @@ def test_strangers_are_left_out() -> None:
     """Panels and alerts ask for Temporal's and the process's series where they stand beside `flagger_info`."""
     for name, query in all_queries().items():
         assert query.count(OURS) == len(ANYBODYS.findall(query)), name
+
+
+def test_no_number_turns_red_unasked() -> None:
+    """Grafana's own thresholds, which hold where a panel has none, are red from 80 on."""
+    for panel in panels():
+        field = panel["fieldConfig"]["defaults"]
+        if panel["type"] == "stat":
+            assert "thresholds" in field or field["color"]["mode"] == "fixed", panel["title"]
