@@ -216,6 +216,8 @@ class _Demo(_Teller):
         self._began = time.monotonic()
         self._say("starting Kubernetes, Temporal, Prometheus, the pocket mesh and Serinus")
         async with Stage(self._folder, binaries) as stage:
+            await stage.world.prometheus.scrape([stage.mesh_metrics, stage.worker_metrics])
+            self._say(f"Prometheus, also of deploy/grafana/serinus.json: {stage.world.prometheus_url}")
             await self._tell_all(stage)
             if not leave:
                 self._invite(stage)
