@@ -11,8 +11,6 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LOWEST, HIGHEST = 10_000, 32_767
-PROMISED = Path(tempfile.gettempdir()) / f"serinus-ports-{os.getuid()}"
-"""One byte for each port, locked by the process that it was given to, for as long as that lives."""
 _ours: set[int] = set()
 
 
@@ -50,7 +48,9 @@ def _is_promised(port: int) -> bool:
 
 @cache
 def _promises() -> int:
-    return os.open(PROMISED, os.O_RDWR | os.O_CREAT, 0o600)
+    """One byte for each port, locked by the process that it was given to, for as long as that lives."""
+    shared = Path(tempfile.gettempdir()) / f"serinus-ports-{os.getuid()}"
+    return os.open(shared, os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def _end() -> int:

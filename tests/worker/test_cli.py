@@ -1,6 +1,8 @@
 """The command line as a person meets it: help, exit codes, errors in one line, JSON for scripts."""
 
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -48,6 +50,12 @@ async def test_no_arguments(app: typer.Typer) -> None:
 async def test_wrong_usage(app: typer.Typer, arguments: tuple[str, ...]) -> None:
     """Ends with 2."""
     assert (await run(app, *arguments)).exit_code == 2
+
+
+def test_no_folder_for_temporary_files_is_needed_to_start() -> None:
+    """In the image's container there is none: its root is read-only."""
+    start = "import tempfile; del tempfile.gettempdir; import sys; from worker.cli import main; main()"
+    subprocess.run([sys.executable, "-c", start, "worker", "--help"], check=True, stdout=subprocess.DEVNULL)
 
 
 # -- nobody there -----------------------------------------------------------------------------------------------------
