@@ -20,6 +20,18 @@ def legible(text: str) -> str:
     return text[:TEXT_LIMIT].encode(errors="replace").decode()
 
 
+IDLE_SECONDS = 1.0
+"""How long a connection waits for the next request: those of one step may share it, the next step makes its own.
+
+Receivers close an idle one after a few seconds, often five as uvicorn and Node do, and a request that meets it is lost.
+"""
+
+
+def shared_client() -> httpx.AsyncClient:
+    """For everything that users name, to be closed in the end: any number of connections, no redirect is followed."""
+    return httpx.AsyncClient(limits=httpx.Limits(max_connections=None, keepalive_expiry=IDLE_SECONDS))
+
+
 class NotReached(Exception):
     """No answer came; the text says why, and never holds what is secret."""
 

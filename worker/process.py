@@ -5,7 +5,6 @@ import signal
 from contextlib import suppress
 from datetime import timedelta
 
-import httpx
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -14,7 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.alerts.destination import Destination
 from activities.bench import Bench, Defaults
 from activities.faults import FaultInterceptor
-from activities.http import Http
+from activities.http import Http, shared_client
 from activities.meters import Meters
 from activities.registry import activities
 from activities.report import Reporter
@@ -48,7 +47,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         Watches(
             cluster, settings.namespace, configs=settings.enable_config_tracking, scalers=settings.sync_scalers
         ) as watches,
-        httpx.AsyncClient(limits=httpx.Limits(max_connections=None), follow_redirects=False) as outside,
+        shared_client() as outside,
         serving_health(
             settings.host,
             settings.port,

@@ -41,6 +41,8 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 5.0
 LOAD_TESTER = "loadtester"
 USER_AGENT = "serinus-mesh"
+IDLE = httpx.Limits(keepalive_expiry=1)
+"""Of a connection to a server such as the load tester, which closes it after five seconds: it must not do so first."""
 SPLITS = (TRAFFIC_SPLITS_V1ALPHA1, TRAFFIC_SPLITS_V1ALPHA2, TRAFFIC_SPLITS_V1ALPHA3)
 
 
@@ -76,7 +78,7 @@ async def run(port: int, metrics_port: int, kubeconfig: Path | None, loadtester:
             Informer(cluster, resource.path()) for resource in (SERVICES, PODS, HTTP_ROUTES_V1, INGRESSES, *SPLITS)
         ]
         directory, telemetry = Directory(services, pods, routes, splits, ingresses), Telemetry()
-        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, limits=IDLE))
         mesh = Mesh(directory, telemetry, Applications(Forwarder(client, loadtester) if loadtester else ABSENT))
         stack.push_async_callback(mesh.aclose)
         inside = admin(directory, telemetry, lambda: [watch.path for watch in watches if not watch.is_synced])

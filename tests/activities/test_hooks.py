@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from temporalio.testing import ActivityEnvironment
 from tenacity import RetryCallState
 
-from activities import hooks
+from activities import hooks, http
 from activities.bench import Bench
 from activities.hooks import CallHook, ask, checksum, pause_seconds, payload_of, retry_after_seconds, retrying
 from activities.http import Http, NotReached, Reply
@@ -140,6 +141,24 @@ async def test_connection_refused() -> None:
         answer = await ask(Http(client), a_hook(url=f"http://127.0.0.1:{port}/"), {})
     assert answer.reached is False
     assert answer.refusal.startswith(f"http://127.0.0.1:{port}/: ConnectError")
+
+
+async def test_no_connection_is_kept_until_its_receiver_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Really: one that comes a step later on the connection of the step before would find it closing."""
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await reader.readuntil(b"HTTP/1.1\r\n")
+        writer.close()
+
+    monkeypatch.setattr(http, "IDLE_SECONDS", 0.05)
+    async with await asyncio.start_server(answer_once, "127.0.0.1", 0) as server, http.shared_client() as client:
+        hook = a_hook(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        for _ in range(2):
+            assert await ask(Http(client), hook, {}) == HookAnswer()
+            await asyncio.sleep(0.1)  # time itself is what is tested
 
 
 async def test_timeout(outside: Outside) -> None:
