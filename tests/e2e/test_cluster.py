@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from k8s.client import Json
 from tests.e2e.conftest import APPLICATION, SYSTEM, TOKEN, Installed
@@ -72,15 +73,15 @@ def walk(installed: Installed) -> Walk:
     """A good release in the middle of which every worker is lost, a bad one, and a lost Temporal."""
     installed.apply(canary())
     until_phase(installed, "Initialized")
-    first = served(installed)
+    first = served(installed, "6.0.0")
     release(installed, "6.0.1")
     until_phase(installed, "Progressing")
     installed.kubectl("-n", SYSTEM, "delete", "pods", "-l", "app.kubernetes.io/component=worker", LONG)
     until_phase(installed, "Succeeded")
-    second = served(installed)
+    second = served(installed, "6.0.1")
     release(installed, BAD)
     until_phase(installed, "Failed")
-    third = served(installed)
+    third = served(installed, "6.0.1")
     installed.kubectl("-n", SYSTEM, "delete", "pod", "serinus-temporal-0", LONG)
     installed.kubectl("-n", SYSTEM, "rollout", "status", "statefulset/serinus-temporal", LONG)
     words = ("exec", "deployment/serinus", "--", "serinus", "history", "podinfo", "-n", APPLICATION, "-o", "json")
@@ -100,9 +101,20 @@ def until_phase(installed: Installed, phase: str, timeout: str = LONG) -> None:
     installed.kubectl("-n", APPLICATION, "wait", "canary/podinfo", condition, timeout)
 
 
-def served(installed: Installed) -> str:
-    """The version that answers the users of podinfo."""
-    return str(json.loads(curl(installed, "--fail", "http://podinfo.test:9898/version"))["version"])
+def served(installed: Installed, version: str) -> str:
+    """The version that answers the users of podinfo, once it is this one, at the latest ten seconds later.
+
+    Nodes go on leading to a pod that ends for a moment, and it goes on to answer.
+    """
+
+    def answers() -> str:
+        return str(json.loads(curl(installed, "--fail", "http://podinfo.test:9898/version"))["version"])
+
+    is_another = retry_if_result(lambda answer: answer != version)
+    patiently = Retrying(
+        retry=is_another, wait=wait_fixed(0.5), stop=stop_after_delay(10), retry_error_callback=lambda _: answers()
+    )
+    return patiently(answers)
 
 
 def gate(installed: Installed, action: str, *, tester: str = TESTER) -> str:
@@ -147,7 +159,7 @@ def test_releases_go_on_after_temporals_pod(installed: Installed) -> None:
     release(installed, "6.0.0")
     until_phase(installed, "Progressing", SOON)
     until_phase(installed, "Succeeded")
-    assert served(installed) == "6.0.0"
+    assert served(installed, "6.0.0") == "6.0.0"
 
 
 def test_an_open_gate_survives_the_load_testers_pod(installed: Installed) -> None:
