@@ -17,8 +17,8 @@ from k8s.revision import template_hash
 from k8s.routers.base import UnfitRoute
 from k8s.scalers import copies
 from k8s.targets.base import UnfitTarget
-from workflows.effects import Activity, Role
-from workflows.observation import CanaryRef, Names, Observation, Phase, Plan, Revision, Status
+from workflows.effects import Activity, Look, Role
+from workflows.observation import MIDWAY, CanaryRef, Names, Observation, Phase, Plan, Revision, Status
 
 PROBLEMS = (InvalidCanary, UnfitTarget, UnfitRoute, UnfitAnalysis, MissingConfig)
 
@@ -30,21 +30,21 @@ class Observe:
         self._bench = bench
 
     @activity.defn(name=Activity.OBSERVE)
-    async def observe(self, ref: CanaryRef) -> Observation:
+    async def observe(self, look: Look) -> Observation:
         """One look; a spec that makes no sense is an observation too."""
         try:
-            raw = await self._bench.cluster.get(CANARIES.path(ref.namespace, ref.name))
+            raw = await self._bench.cluster.get(CANARIES.path(look.namespace, look.name))
         except NotFound:
-            return Observation(names=names_of(ref, {}), found=False)
-        seen = outline(ref, raw)
+            return Observation(names=names_of(look, {}), found=False)
+        seen = outline(look, raw)
         if not self._bench.defaults.enable_config_tracking:
             seen = untracked(seen)
         try:
-            return await self._whole(seen, self._bench.subject(raw))
+            return await self._whole(seen, self._bench.subject(raw), look)
         except PROBLEMS as problem:
             return seen.model_copy(update={"problem": str(problem)})
 
-    async def _whole(self, seen: Observation, subject: Subject) -> Observation:
+    async def _whole(self, seen: Observation, subject: Subject, look: Look) -> Observation:
         plan = planned(subject, self._bench.defaults)
         target = await self._bench.find_target(subject)
         if target is None:
@@ -70,8 +70,13 @@ class Observe:
                 "primary_template": hash_in(kind.mark(running)) if running else "",
                 "primary_serving": serving is not None and kind.is_serving(serving),
                 "primary_is_target": await runs_target(self._bench, subject, running, expected, tracked),
+                "routed_weight": await self._weight(subject) if look.route and seen.status.phase in MIDWAY else None,
             }
         )
+
+    async def _weight(self, subject: Subject) -> int | None:
+        split = await subject.router.get(self._bench.cluster, subject.canary)
+        return split.canary if split else None
 
     async def _rival(self, subject: Subject, primary: Json | None) -> str:
         """The name of another Canary of this target, which the primary belongs to; empty when there is none."""

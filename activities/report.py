@@ -1,6 +1,6 @@
 """The workflow's state, shown outside: status, condition and events of the Canary.
 
-The status is the workflow's shadow, complete enough to go on from when no history exists any more.
+The status is the workflow's shadow, complete enough, with the route, to go on from when no history exists any more.
 """
 
 import platform

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workflows.observation import AT_REST, PROMOTED, UNBORN, Names, Observation, Phase, Revision, Status
+from workflows.observation import AT_REST, MIDWAY, PROMOTED, UNBORN, Names, Observation, Phase, Revision, Status
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,6 @@ class Finish:
     revision: Revision
 
 
-MIDWAY = PROMOTED | {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
 Move = (
     Gone
     | Finalize

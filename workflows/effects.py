@@ -27,6 +27,13 @@ class Role(StrEnum):
     PRIMARY = "primary"
 
 
+class Look(CanaryRef):
+    """Which Canary object to look at, and what else to see."""
+
+    route: bool = False
+    """Of a rollout midway, also how its traffic is divided: there is no history to tell, and the status may not."""
+
+
 class Note(Record):
     """One event to be shown on the Canary. Its id is fixed by the workflow, so saying it twice shows it once."""
 
@@ -288,9 +295,10 @@ class Activity(StrEnum):
     PROBE = "probe"
 
 
-async def observe(canary: CanaryRef) -> Observation:
-    """Look at the Canary, its target and its primary."""
-    return await _read(Activity.OBSERVE, canary, Observation, summary="look at the canary and its target")
+async def observe(canary: CanaryRef, *, route: bool) -> Observation:
+    """Look at the Canary, its target and its primary; midway, if asked for, at its route too."""
+    look = Look(namespace=canary.namespace, name=canary.name, route=route)
+    return await _read(Activity.OBSERVE, look, Observation, summary="look at the canary and its target")
 
 
 async def create_primary(canary: CanaryRef) -> Revision:

@@ -31,6 +31,7 @@ class Phase(StrEnum):
 UNBORN = frozenset({Phase.NEW, Phase.INITIALIZING})
 AT_REST = frozenset({Phase.INITIALIZED, Phase.SUCCEEDED, Phase.FAILED})
 PROMOTED = frozenset({Phase.PROMOTING, Phase.FINALISING})
+MIDWAY = PROMOTED | {Phase.PROGRESSING, Phase.WAITING_PROMOTION}
 
 
 class CanaryRef(Record):
@@ -169,6 +170,7 @@ class Status(Record):
 
     phase: Phase = Phase.NEW
     weight: int = 0
+    """Of all requests: 0 in an A/B test or blue/green, whoever is served."""
     iterations: int = 0
     failed_checks: int = 0
     applied: str = ""
@@ -213,3 +215,5 @@ class Observation(Record):
     """False: the primary's autoscaler is to follow that of the target, which changed."""
     primary_is_target: bool = False
     """The primary's template is the target's, names apart, and its configs are current."""
+    routed_weight: int | None = None
+    """The canary's share as the route has it, percent; None: nobody looked, or it does not lead to the two sides."""

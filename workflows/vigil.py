@@ -17,7 +17,7 @@ from workflows import effects, wording
 from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-from workflows.observation import PROMOTED, UNBORN, Gate, Observation, Phase, Plan, Revision, Severity, Status
+from workflows.observation import PROMOTED, UNBORN, Gate, Observation, Phase, Plan, Revision, Severity
 from workflows.steering import Command
 
 Result = TypeVar("Result")
@@ -236,8 +236,8 @@ class Vigil(Console):
     # -- looking and telling -----------------------------------------------------------------------------------------
 
     async def _observe(self) -> Observation:
-        seen = await effects.observe(self.state.canary)
         state = self.state
+        seen = await effects.observe(state.canary, route=state.revision is None)
         if seen.found:
             state.names, self.generation = seen.names, seen.generation
             state.config_versions = seen.config_versions
@@ -245,16 +245,20 @@ class Vigil(Console):
             state.primary_serving = seen.primary_serving
             self.told = seen.status.message
             if state.revision is None:
-                self._rebuild_from(seen.status)
+                self._rebuild_from(seen)
         else:
             state.phase = Phase.TERMINATED
             self._show()
         return seen
 
-    def _rebuild_from(self, status: Status) -> None:
-        """What is known before anything was done; a failure keeps its reason, whatever is reported next."""
-        state = self.state
-        state.phase, state.weight, state.failed_checks = status.phase, status.weight, status.failed_checks
+    def _rebuild_from(self, seen: Observation) -> None:
+        """What is known before anything was done; a failure keeps its reason, whatever is reported next.
+
+        Where the route was read it tells the weight: the status may show none although users are on the canary.
+        """
+        state, status = self.state, seen.status
+        state.phase, state.failed_checks, state.iteration = status.phase, status.failed_checks, status.iterations
+        state.weight = status.weight if seen.routed_weight is None else seen.routed_weight
         state.generation = status.generation
         failed = status.phase is Phase.FAILED
         state.halt = wording.reason(status.phase, state.names, status.message) if failed else ""

@@ -23,6 +23,7 @@ from k8s.resources import (
 from tests.api_server import ApiServer, Where, merged
 from tests.flagger import STORIES, left
 from workflows.decide import Adopt, Bootstrap, Finish, Move, Restart, RollOut, Suspend, decide, is_foreign
+from workflows.effects import Look
 from workflows.observation import CanaryRef, Observation, Revision
 
 Json = dict[str, Any]
@@ -46,9 +47,9 @@ async def given(api: ApiServer, story: str) -> None:
             await api.put(HTTP_ROUTES_V1BETA1.path("test", name), obj)
 
 
-async def seen(bench: Bench) -> Observation:
-    """One look."""
-    return await Observe(bench).observe(PODINFO)
+async def seen(bench: Bench, *, route: bool = True) -> Observation:
+    """One look, as by a run without a history."""
+    return await Observe(bench).observe(Look(namespace="test", name="podinfo", route=route))
 
 
 async def move_of(bench: Bench) -> Move:
@@ -112,6 +113,39 @@ async def test_midway(api: ApiServer, bench: Bench, story: str) -> None:
     await given(api, story)
 
     assert await move_of(bench) == Restart(await revision(bench))
+
+
+@pytest.mark.parametrize(
+    ("story", "shown", "routed"),
+    [
+        ("progressing", 44, 44),
+        ("waiting_promotion", 0, 30),
+        ("ab_testing", 0, 100),
+        ("session_affinity", 44, 44),
+        ("promoting", 50, 50),
+        ("blue_green", 0, None),
+    ],
+)
+async def test_weight(api: ApiServer, bench: Bench, story: str, shown: int, routed: int | None) -> None:
+    """The status may show none although users are on the canary; the route, where there is one, tells."""
+    await given(api, story)
+
+    observation = await seen(bench)
+
+    assert (observation.status.weight, observation.routed_weight) == (shown, routed)
+
+
+@pytest.mark.parametrize(
+    ("story", "route"), [("progressing", False), ("succeeded", True), ("failed", True), ("waiting", True)]
+)
+async def test_needless_look(api: ApiServer, bench: Bench, story: str, *, route: bool) -> None:
+    """The route costs no request while a history tells of the traffic, or while all of it is the primary's."""
+    await given(api, story)
+
+    observation = await seen(bench, route=route)
+
+    assert observation.routed_weight is None
+    assert HTTP_ROUTES_V1.path("test", "podinfo") not in api.asked("GET")
 
 
 async def test_waiting(api: ApiServer, bench: Bench) -> None:

@@ -23,11 +23,11 @@ from k8s.revision import template_hash
 from k8s.scalers import copies
 from tests.api_server import ApiServer, status
 from tests.objects import a_canary, a_deployment, a_service, a_template, an_analysis
-from workflows.effects import Promotion, PromotionOutcome, Report, Scale
-from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.effects import Look, Promotion, PromotionOutcome, Report, Scale
+from workflows.observation import Observation, Phase, Revision
 
 Json = dict[str, Any]
-PODINFO = CanaryRef(namespace="test", name="podinfo")
+PODINFO = Look(namespace="test", name="podinfo")
 CANARY = CANARIES.path("test", "podinfo")
 TARGET, PRIMARY = DEPLOYMENTS.path("test", "podinfo"), DEPLOYMENTS.path("test", "podinfo-primary")
 HPA, HPA_COPY = AUTOSCALERS.path("test", "podinfo"), AUTOSCALERS.path("test", "podinfo-primary")

@@ -49,13 +49,13 @@ from tests.api_server import KUBECONFIG, ApiServer
 from tests.objects import a_canary, a_deployment, a_template, an_analysis
 from tests.planted import MARK, Echo, planted, traces
 from worker.logs import TALKATIVE
-from workflows.effects import Alert, Alerts, Examination, Happening, HookCall, Promotion, Publication, Report
-from workflows.observation import CanaryRef, Phase, Receiver, Revision, Severity
+from workflows.effects import Alert, Alerts, Examination, Happening, HookCall, Look, Promotion, Publication, Report
+from workflows.observation import Phase, Receiver, Revision, Severity
 
 __all__ = ["google_key"]
 
 Json = dict[str, Any]
-PODINFO = CanaryRef(namespace="test", name="podinfo")
+PODINFO = Look(namespace="test", name="podinfo")
 REVISION = Revision(template="s1-new")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -15,11 +15,11 @@ from k8s.targets.service import ServiceTarget
 from tests.api_server import ApiServer, merged
 from tests.objects import a_canary, a_core_service, a_daemon_set, a_knative_service
 from tests.targets import EXAMPLES, Example
-from workflows.effects import Activity, Promotion, PromotionOutcome, Report, Role, Scale, Stuck, Undone, Wait
-from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.effects import Activity, Look, Promotion, PromotionOutcome, Report, Role, Scale, Stuck, Undone, Wait
+from workflows.observation import Observation, Phase, Revision
 
 Json = dict[str, Any]
-PODINFO = CanaryRef(namespace="test", name="podinfo")
+PODINFO = Look(namespace="test", name="podinfo")
 REPORT = Report(canary=PODINFO, phase=Phase.PROMOTING)
 PREVIOUS = SECRETS.path("test", "podinfo-primary-previous")
 DEPLOYMENT, DAEMON_SET, SERVICE, KNATIVE = EXAMPLES

@@ -22,13 +22,13 @@ from k8s.scalers import copies
 from k8s.services import NOT_FLUX
 from playground.stage import PROVIDER, Stage
 from tests.integration.scenario import NAME, USER_AGENT, Scene, a_scene, podinfo_of, unchecked
-from workflows.effects import Activity, Promotion, PromotionOutcome, Report, Role, Scale, Wait
-from workflows.observation import CanaryRef, Observation, Phase
+from workflows.effects import Activity, Look, Promotion, PromotionOutcome, Report, Role, Scale, Wait
+from workflows.observation import Observation, Phase
 
 pytestmark = pytest.mark.integration
 
 NAMESPACE = "objects"
-REF = CanaryRef(namespace=NAMESPACE, name=NAME)
+REF = Look(namespace=NAMESPACE, name=NAME)
 KINDS = (DEPLOYMENTS, SERVICES, CONFIG_MAPS, SECRETS, AUTOSCALERS, SCALED_OBJECTS)
 OTHERS_WRITE = (DEPLOYMENTS, AUTOSCALERS)
 """Kinds whose status and metadata controllers keep writing."""

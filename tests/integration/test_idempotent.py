@@ -31,6 +31,7 @@ from workflows.effects import (
     Activity,
     Examination,
     HookCall,
+    Look,
     Note,
     Promotion,
     PromotionOutcome,
@@ -41,12 +42,12 @@ from workflows.effects import (
     Scale,
     Wait,
 )
-from workflows.observation import CanaryRef, Observation, Phase, Revision
+from workflows.observation import Observation, Phase, Revision
 
 pytestmark = pytest.mark.integration
 
 NAMESPACE = "idempotent"
-REF = CanaryRef(namespace=NAMESPACE, name=NAME)
+REF = Look(namespace=NAMESPACE, name=NAME)
 KINDS = (CANARIES, DEPLOYMENTS, SERVICES, HTTP_ROUTES_V1, AUTOSCALERS, CONFIG_MAPS, SECRETS, EVENTS)
 CONTROLLERS = (DEPLOYMENTS, AUTOSCALERS, HTTP_ROUTES_V1)
 """Kinds whose status others write at any time."""

@@ -10,6 +10,7 @@ from workflows.effects import (
     Findings,
     HookAnswer,
     HookCall,
+    Look,
     Ready,
     Readying,
     Report,
@@ -80,11 +81,11 @@ class FickleWorld(World):
         self._all_steps |= super()._steps()
         return self._all_steps
 
-    async def observe(self, ref: CanaryRef) -> Observation:
+    async def observe(self, look: Look) -> Observation:
         """As before."""
         self._see_plan()
         self._see(Role.PRIMARY, up=self.primary_available)
-        return await super().observe(ref)
+        return await super().observe(look)
 
     async def create_primary(self, ref: CanaryRef) -> Revision:
         """Tried until there is a target, or the Canary is to go."""

@@ -28,6 +28,7 @@ from workflows.effects import (
     Happening,
     HookAnswer,
     HookCall,
+    Look,
     Note,
     Probed,
     Promotion,
@@ -44,7 +45,7 @@ from workflows.effects import (
     Wait,
     Waiting,
 )
-from workflows.observation import CanaryRef, Observation, Phase, Plan, Revision, Strategy
+from workflows.observation import MIDWAY, CanaryRef, Observation, Phase, Plan, Revision, Strategy
 from workflows.rollout import CANARY_GONE
 from workflows.verdict import Check, Passed, Value
 from workflows.weights import descent
@@ -191,7 +192,7 @@ class World:
             await asyncio.sleep(0.05)
 
     @activity.defn(name=Activity.OBSERVE)
-    async def observe(self, ref: CanaryRef) -> Observation:  # noqa: ARG002 - there is one canary
+    async def observe(self, look: Look) -> Observation:
         """Facts."""
         await self._enter("observe")
         if not self.found:
@@ -209,7 +210,12 @@ class World:
             primary_serving=self.primary_available,
             primary_is_target=self.primary == self.target,
             primary_template="" if is_foreign(self.status.promoted) else self.primary.template,
+            routed_weight=self._division().weight if look.route and self.status.phase in MIDWAY else None,
         )
+
+    def _division(self) -> Division:
+        """As the route says, whoever wrote it."""
+        return self.edited or Division(weight=self.weight, mirrored=self.mirrored)
 
     @activity.defn(name=Activity.CREATE_PRIMARY)
     async def create_primary(self, ref: CanaryRef) -> Revision:  # noqa: ARG002 - there is one canary
@@ -281,8 +287,7 @@ class World:
         self.analysed.add(order.revision.template)
         self.may_advance = self.edited is None and all(is_healthy(check) for check in checks)
         self.passed_last_step = self.may_advance and self._is_last_step()
-        division = self.edited or Division(weight=self.weight, mirrored=self.mirrored)
-        return Findings(checks=tuple(checks), plan=self.plan, division=division)
+        return Findings(checks=tuple(checks), plan=self.plan, division=self._division())
 
     @activity.defn(name=Activity.ROUTE)
     async def route(self, order: Route) -> None:

@@ -19,7 +19,7 @@ from workflows import wording
 from workflows.effects import Role
 from workflows.observation import AT_REST, Gate, Phase, Receiver, Strategy
 from workflows.state import Request
-from workflows.weights import ladder
+from workflows.weights import FULL, ladder
 
 MANY = 2000
 """More events than any rollout takes in a world where all is well."""
@@ -272,3 +272,17 @@ def test_any_order_of_events_ends_safely(thorough: bool) -> None:
         print_blob=True,
     )
     run_state_machine_as_test(AnyRollout, settings=effort)
+
+
+def test_users_stay_on_the_canary_when_the_primary_is_down_and_the_history_is_lost() -> None:
+    """Found by the search: blue/green has no weight in its status, also while the canary has all requests."""
+    machine = AnyRollout()
+    machine.a_canary(plan=a_plan(strategy=Strategy.BLUE_GREEN, iterations=1, weights=()), born=True)
+    machine.somebody_releases(revision=NEW, then=0)
+    while machine.world.weight < FULL:
+        machine._go_on(1)
+    machine.pods_come_or_go(role=Role.PRIMARY, ready=False)
+    machine.temporal_loses_its_data()
+    machine.operator_looks(then=20)
+    assert machine.world.weight == FULL
+    machine.teardown()
