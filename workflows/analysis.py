@@ -85,7 +85,9 @@ class Analyst(Gatekeeper):
         if step is None:
             return await self._opens(Gate.PROMOTION)
         if step.weight < self.state.weight and not await self._may_decrease():
-            return False
+            if not step.iteration or not workflow.patched("iterates-on-canary"):
+                return False
+            step = Step(self.state.weight, iteration=step.iteration)  # the release may be what mends the primary
         if not self._increases(step) or await self._opens(Gate.TRAFFIC_INCREASE):
             await self._take(step)
         return False

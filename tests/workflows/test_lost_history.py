@@ -45,6 +45,19 @@ async def test_users_stay_on_the_canary_while_the_primary_serves_nobody(
     world.assert_safe_at_rest()
 
 
+async def test_a_release_is_promoted_to_the_primary_that_only_it_can_mend(start: Start) -> None:
+    """Blue/green is checked under the traffic that cannot be led back, and waits for no primary that is dead."""
+    world = a_forgotten_world(OLD)
+    world.primary_available = False
+
+    ending = await (await start(world)).result()
+
+    assert world.weights == [100, 0]
+    assert world.calls.count("examine") == 3
+    assert ending.phase is Phase.SUCCEEDED
+    world.assert_safe_at_rest()
+
+
 async def test_what_was_not_analysed_gets_no_traffic_while_a_promotion_is_completed(start: Start) -> None:
     """The canary's pods become those of a newer revision; users go to the primary as soon as it serves."""
     world = a_forgotten_world(NEW)
