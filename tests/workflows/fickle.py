@@ -4,7 +4,7 @@ from collections import Counter
 
 from temporalio.exceptions import ApplicationError
 
-from tests.workflows.scenario import World
+from tests.workflows.scenario import World, steps_of
 from workflows.effects import (
     Examination,
     Findings,
@@ -46,13 +46,14 @@ class FickleWorld(World):
         """Workloads of which the workflow last heard that they have no pod."""
         self.told: Counter[str] = Counter()
         """In this rollout."""
-        self._seen = self.plan
+        self._seen = [self.plan]
+        """As it was whenever the workflow looked."""
         self._all_steps: set[int] = set()
 
     @property
     def plan_seen(self) -> Plan:
         """It may have been edited since."""
-        return self._seen
+        return self._seen[-1]
 
     @property
     def primary_may_serve(self) -> bool:
@@ -73,12 +74,12 @@ class FickleWorld(World):
         self.seen_down = self.seen_down - {role} if up else self.seen_down | {role}
 
     def _see_plan(self) -> None:
-        self._seen = self.plan
-        self._steps()
+        self._seen.append(self.plan)
 
     def _steps(self) -> set[int]:
-        """An order may be of a plan that was edited since."""
-        self._all_steps |= super()._steps()
+        """An order may be of a plan that was edited since, and is given again when its answer was lost."""
+        for plan in self._seen:
+            self._all_steps |= steps_of(plan, self.weight)
         return self._all_steps
 
     async def observe(self, look: Look) -> Observation:

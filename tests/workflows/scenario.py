@@ -309,9 +309,8 @@ class World:
         await self._take(order.report)
 
     def _steps(self) -> set[int]:
-        """Weights that the plan knows, up or down."""
-        stepping = self.plan.strategy is Strategy.CANARY
-        return {*(self.plan.weights if stepping else (100,)), *descent(self.weight, self.plan.promotion_step)}
+        """Weights that may be next."""
+        return steps_of(self.plan, self.weight)
 
     def _is_last_step(self) -> bool:
         if self.plan.strategy is Strategy.CANARY:
@@ -410,6 +409,12 @@ class World:
         assert self.weight == 0
         assert self.primary_available
         assert self.target_replicas == 0
+
+
+def steps_of(plan: Plan, weight: int) -> set[int]:
+    """Weights that the plan knows, up, or down from this one."""
+    stepping = plan.strategy is Strategy.CANARY
+    return {*(plan.weights if stepping else (100,)), *descent(weight, plan.promotion_step)}
 
 
 def is_healthy(check: Check) -> bool:
