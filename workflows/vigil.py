@@ -17,7 +17,7 @@ from workflows import effects, wording
 from workflows.console import Console
 from workflows.effects import Ready, Role, Route, Stuck, Wait, Waiting
 from workflows.interruptions import Ended, NotReady, RollBack, Superseded
-from workflows.observation import PROMOTED, UNBORN, Gate, Observation, Phase, Plan, Revision, Severity
+from workflows.observation import AT_REST, PROMOTED, UNBORN, Gate, Observation, Phase, Plan, Revision, Severity
 from workflows.steering import Command
 
 Result = TypeVar("Result")
@@ -197,13 +197,18 @@ class Vigil(Console):
         if self.state.phase in PROMOTED:
             await self._shield_from_unanalysed(seen)
             return
-        if not seen.target_found and self.state.phase not in UNBORN:
+        if not seen.target_found and self._has_to_roll_back():
             raise RollBack(wording.target_missing(self.state.canary, seen.problem))
         if seen.problem and seen.problem != self.state.problem:
             self.say(seen.problem, warning=True)
         self.state.problem = seen.problem
         if seen.revision and seen.revision != self.state.revision:
             raise Superseded(seen.revision)
+
+    def _has_to_roll_back(self) -> bool:
+        """Whether a release is under way; a bootstrap has nothing to take back, nor has an undo, which is at rest."""
+        phase = self.state.phase
+        return phase not in UNBORN and not (phase in AT_REST and workflow.patched("undo-outlives-target"))
 
     async def _look(self) -> Observation:
         self.changed = False
