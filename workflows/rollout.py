@@ -293,13 +293,15 @@ class CanaryRollout(Analyst, Upkeep):
         wait = Wait(canary=state.canary, role=Role.PRIMARY, available=0)
         listens = workflow.patched("rollback-listens")
         while True:
-            state.steering.abort = None
+            state.steering.abort, outages = None, self.primary_outages
             coming = effects.await_ready(wait, names.primary)
             try:
                 answer = await (self._watching(coming) if listens else coming)
             except RollBack:  # aborted again, or the target went: it is being rolled back already
                 continue
             if not isinstance(answer, Stuck):
+                if self._went_down_since(outages):
+                    continue
                 return
             state.waiting = wording.waiting(names.primary, names.namespace, answer.why)
             await workflow.sleep(self._plan().interval_seconds)

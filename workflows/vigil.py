@@ -34,6 +34,8 @@ class Vigil(Console):
     """The workflow was cancelled, and that rollout is over; a later one is not to be rolled back for it."""
     suspensions = 0
     """Each may have lasted for days: what was answered before it is out of date."""
+    primary_outages = 0
+    """Looks that found the primary without an available pod: whoever said before that it is ready is out of date."""
 
     async def _await_ready(self, role: Role) -> None:
         """Until the workload is ready; every progress of its pods buys a new deadline."""
@@ -41,7 +43,8 @@ class Vigil(Console):
         workload = names.target if role is Role.CANARY else names.primary
         available, lacking = -1, "its pods are not seen yet"
         while True:
-            wait, suspensions = Wait(canary=self.state.canary, role=role, available=available), self.suspensions
+            wait = Wait(canary=self.state.canary, role=role, available=available)
+            suspensions, outages = self.suspensions, self.primary_outages
             try:
                 readiness = await self._watching(effects.await_ready(wait, workload), seconds=self._deadline())
             except TimeoutError:
@@ -49,6 +52,8 @@ class Vigil(Console):
             if self.suspensions > suspensions and workflow.patched("look-again-after-suspension"):
                 continue
             match readiness:
+                case Ready() if role is Role.PRIMARY and self._went_down_since(outages):
+                    pass
                 case Ready():
                     self.state.waiting = ""
                     return None
@@ -60,6 +65,9 @@ class Vigil(Console):
                     if sentence != self.state.waiting or not workflow.patched("waiting-said-once"):
                         self.say(sentence)
                     self.state.waiting = sentence
+
+    def _went_down_since(self, outages: int) -> bool:
+        return self.primary_outages > outages and workflow.patched("primary-looked-at-again")
 
     async def _look_once_more(self, wait: Wait, workload: str, lacking: str) -> None:
         """The deadline may have passed while the cluster could not be asked: only what it says now counts."""
@@ -248,6 +256,7 @@ class Vigil(Console):
             state.config_versions = seen.config_versions
             state.plan = seen.plan or state.plan
             state.primary_serving = seen.primary_serving
+            self.primary_outages += not seen.primary_serving
             self.told = seen.status.message
             if state.revision is None:
                 self._rebuild_from(seen)

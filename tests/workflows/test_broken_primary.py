@@ -133,3 +133,32 @@ async def test_a_rollback_that_waits_for_the_primary_is_not_begun_again(start: S
     assert len([text for text in world.events if text.startswith("Rolling back")]) == 1
     assert world.weights == [50, 0]
     assert world.primary == OLD
+
+
+@pytest.mark.parametrize("when", ["promoted", "rolled back"])
+async def test_a_look_overtakes_the_answer_that_the_primary_is_ready(start: Start, when: str) -> None:
+    """Both are on their way at once; the look is the later one, and found no pod any more."""
+    world = World() if when == "promoted" else a_broken_world()
+    world.plan = a_plan(threshold=1, weights=(50,))
+    if when == "rolled back":
+        world.checks = [[a_check(69)]]
+    rollout = await start(world)
+
+    async def look() -> None:
+        world.primary_available = True
+        world.on["observe"] = go_down
+        await rollout.changed()
+
+    async def go_down() -> None:
+        world.primary_available = False
+        world.on["await_primary"] = recover
+
+    async def recover() -> None:
+        world.primary_available = True
+
+    world.on["await_primary"] = look
+    ending = await rollout.result()
+
+    assert world.calls.count("await_primary") == 2
+    assert world.weights == [50, 0]
+    assert ending.phase is (Phase.SUCCEEDED if when == "promoted" else Phase.FAILED)
