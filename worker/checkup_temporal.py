@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from worker.checkup import Finding, away, fine, wrong
 from worker.settings import TemporalSettings
-from worker.temporal import SETTINGS, TemporalUnfit, connect, missing_search_attributes
+from worker.temporal import TemporalUnfit, connect, missing_search_attributes
+from worker.unreached import variables_of
 
 TASKS = {TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW: "workflows", TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY: "activities"}
 
@@ -27,7 +28,7 @@ async def of_temporal(settings: TemporalSettings) -> AsyncIterator[Finding]:
         async for finding in _of_namespace(client, settings):
             yield finding
     except RPCError as error:
-        yield wrong("Temporal", f"says: {error.message}", SETTINGS)
+        yield wrong("Temporal", f"says: {error.message}", f"see {variables_of(error)}")
 
 
 async def _of_namespace(client: Client, settings: TemporalSettings) -> AsyncIterator[Finding]:
@@ -46,9 +47,10 @@ async def _namespace(client: Client) -> Finding:
     try:
         found = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=name))
     except RPCError as error:
-        missing = error.status is RPCStatusCode.NOT_FOUND
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
         remedy = f"run temporal operator namespace create -n {name}, or set TEMPORAL_NAMESPACE"
-        return wrong("Temporal namespace", f"{name} {'does not exist' if missing else error.message}", remedy)
+        return wrong("Temporal namespace", f"{name} does not exist", remedy)
     days = found.config.workflow_execution_retention_ttl.ToTimedelta().total_seconds() / 86_400
     return fine("Temporal namespace", f"{name} keeps a release history of {days:g} days")
 

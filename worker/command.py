@@ -18,6 +18,7 @@ from worker.manifests import Unreadable
 from worker.serving import CannotListen
 from worker.settings import WrongSetting
 from worker.temporal import TemporalUnfit
+from worker.unreached import variables_of
 
 DONE, REFUSED, WRONG_USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -63,7 +64,7 @@ def run(work: Coroutine[Any, Any, int]) -> None:
         text = str(error)
         code = complain(text if "KUBECONFIG" in text else f"no cluster answers: {text}; see KUBECONFIG", UNREACHABLE)
     except RPCError as error:
-        code = complain(f"Temporal says: {error.message}; see TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE", UNREACHABLE)
+        code = complain(f"Temporal says: {error.message}; see {variables_of(error)}", UNREACHABLE)
     except (ClusterError, CannotListen) as error:
         code = complain(str(error), REFUSED)
     except KeyboardInterrupt:

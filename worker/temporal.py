@@ -9,13 +9,14 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import SearchAttributeIndexedValueType, SearchAttributeKey
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
-from tenacity import AsyncRetrying, before_sleep_nothing, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from worker.codec import converter_of
-from worker.settings import load_settings
+from worker.settings import load_settings, temporal_environment
+from worker.unreached import why_unreached
 from workflows.console import SEARCH_ATTRIBUTES
 from workflows.observation import CanaryRef, Record
 
@@ -56,20 +57,19 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
         TemporalUnfit: nobody listened in time, or the environment makes no sense.
         WrongSetting: one of ours does not.
     """
-    converter = converter_of(load_settings().encryption.keys)
-    try:
-        options = ClientConfig.load_client_connect_config()
-    except (RuntimeError, ValueError, OSError) as error:
-        what = str(error).splitlines()[0]  # the next ones quote the file, which may hold keys
-        raise TemporalUnfit(f"the connection to Temporal is not configured: {what}; {SETTINGS}") from None
-    options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
-    timeout = timedelta(seconds=CONNECT_SECONDS)
+    converter, options = converter_of(load_settings().encryption.keys), _options(address)
+    host, timeout = options["target_host"], timedelta(seconds=CONNECT_SECONDS)
+
+    def tell(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("temporal_not_reached", address=host, error=why_unreached(error, options))
+
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(RuntimeError),
             stop=stop_after_delay(patience_seconds),
             wait=wait_exponential(multiplier=0.2, max=5),
-            before_sleep=before_sleep_nothing,
+            before_sleep=tell,
             reraise=True,
         ):
             with attempt:
@@ -77,9 +77,19 @@ async def connect(*, patience_seconds: float = 0, address: str = "", runtime: Ru
                     data_converter=converter, runtime=runtime, connect_timeout=timeout, **options
                 )
     except (RuntimeError, ValueError, OSError) as error:
-        host = options["target_host"]
-        raise TemporalUnfit(f"Temporal does not answer at {host}: {error}; set TEMPORAL_ADDRESS") from error
+        raise TemporalUnfit(f"Temporal does not answer at {host}: {why_unreached(error, options)}") from error
     raise AssertionError("tenacity re-raises the last error")
+
+
+def _options(address: str) -> ClientConnectConfig:
+    """As the environment says; raises TemporalUnfit."""
+    try:
+        options = ClientConfig.load_client_connect_config(override_env_vars=temporal_environment())
+    except (RuntimeError, ValueError, OSError) as error:
+        what = str(error).splitlines()[0]  # the next ones quote the file, which may hold keys
+        raise TemporalUnfit(f"the connection to Temporal is not configured: {what}; {SETTINGS}") from None
+    options["target_host"] = address or options.get("target_host") or LOCAL_ADDRESS
+    return options
 
 
 async def ask(client: Client, canary: CanaryRef, question: str, answer: type[Answer]) -> Answer | None:
