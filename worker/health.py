@@ -1,4 +1,4 @@
-"""One port: `/healthz` as soon as the process serves, `/readyz` once its watches hold the cluster, and `/metrics`."""
+"""One port: `/healthz` as soon as the process serves, `/readyz` once it can do its work, and `/metrics`."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager

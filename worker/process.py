@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 from temporalio.client import Client
@@ -28,6 +30,7 @@ from workflows.rollout import CanaryRollout
 
 log = structlog.get_logger(__name__)
 
+Result = TypeVar("Result")
 TEMPORAL_PATIENCE_SECONDS = 3600.0
 STICKY_SECONDS = 3.0
 """After a worker was lost, its rollouts wait this long for it before another takes them."""
@@ -40,7 +43,7 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         TemporalUnfit: Temporal did not answer for an hour, or lacks what we need.
         Unavailable: there is no usable cluster configuration.
     """
-    stop = stop or stop_on_signals()
+    stop, reached = stop or stop_on_signals(), asyncio.Event()
     meters, sdk = Meters(), Sdk.start()
     async with (
         Cluster.connect(settings.kubeconfig) as cluster,
@@ -51,33 +54,45 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event | None = None
         serving_health(
             settings.host,
             settings.port,
-            lambda: watches.are_synced,
+            lambda: reached.is_set() and watches.are_synced,
             Metrics(watches.canaries, meters, sdk, settings.mesh_provider).text,
         ),
     ):
-        client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS, runtime=sdk.runtime)
-        if settings.temporal.search_attributes:
-            await register_search_attributes(client)
-        await watches.synced()
-        bench = Bench(
-            cluster, watches.targets, Http(outside, settings.allow_metadata_addresses), defaults_of(settings), meters
-        )
-        operator = Operator(client, watches, settings)
-        async with worker_of(client, bench, settings):
-            await _until(stop, operator)
+        if client := await _unless(stop, _reach(settings, watches, sdk)):
+            reached.set()
+            bench = Bench(
+                cluster,
+                watches.targets,
+                Http(outside, settings.allow_metadata_addresses),
+                defaults_of(settings),
+                meters,
+            )
+            operator = Operator(client, watches, settings)
+            async with worker_of(client, bench, settings):
+                # An operator that fails takes the process with it, to be started anew.
+                await _unless(stop, operator.run())
+                log.info("worker_stopping", asked=stop.is_set())
     log.info("worker_stopped")
 
 
-async def _until(stop: asyncio.Event, operator: Operator) -> None:
-    """Watch until asked to stop; an operator that fails takes the process with it, to be started anew."""
-    watching = asyncio.create_task(operator.run())
-    stopping = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (watching, stopping):
+async def _reach(settings: WorkerSettings, watches: Watches, sdk: Sdk) -> Client:
+    """Return once Temporal is there and the watches had their time to hold the cluster; raises TemporalUnfit."""
+    client = await connect(patience_seconds=TEMPORAL_PATIENCE_SECONDS, runtime=sdk.runtime)
+    if settings.temporal.search_attributes:
+        await register_search_attributes(client)
+    await watches.synced()
+    return client
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What the work comes to; None when asked to stop before."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopping, working):
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    log.info("worker_stopping", asked=stopping in done)
+    return working.result() if working in done else None
 
 
 def worker_of(client: Client, bench: Bench, settings: WorkerSettings) -> Worker:
