@@ -72,7 +72,7 @@ async def scene(binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) ->
         await scene.release("6.0.1")
         await scene.until_event("Starting canary analysis")
         await stage.world.temporal.stop()
-        await until_found(stage, "temporal_request_failure_total")
+        await until_found(stage, all_queries()["SerinusTemporalUnreachable"])
         await stage.world.temporal.start()
         assert await scene.until_over() == "Succeeded"
         bad = query | {"thresholdRange": {"max": 1}}
