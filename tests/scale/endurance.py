@@ -20,11 +20,11 @@ from k8s.resources import HTTP_ROUTES_V1BETA1
 from playground.ports import LOOPBACK
 from playground.stage import Actor, Stage
 from tests.integration.scenario import Eye
+from tests.relay import Relay
 from tests.scale.costs import resident_mebibytes
 from tests.scale.herd import NAMESPACE
 from tests.scale.ledger import Ledger
 from tests.scale.lives import Farm, Judge
-from tests.scale.relay import Relay
 from tests.scale.vitals import Trend, Vitals, trends_of, vitals_of
 from tests.scale.weather import Weather
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from playground.components.base import Component
 from playground.stage import Stage
-from tests.scale.relay import Relay
+from tests.relay import Relay
 
 CALM_SECONDS = (15.0, 45.0)
 """Between two faults."""

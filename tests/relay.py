@@ -1,28 +1,44 @@
 """Between a worker and a server: carries bytes as they are, until its connections are cut."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Self
+from typing import Protocol, Self
 
 from playground.ports import LOOPBACK
 
 CHUNK_BYTES = 1 << 16
 
 
-class Relay:
-    """To a port of the loopback; use `serving`. A server that is away takes no connection here either."""
+class Source(Protocol):
+    """Of bytes, as a StreamReader is."""
 
-    def __init__(self, port: int) -> None:
+    async def read(self, n: int) -> bytes:
+        """At most so many, none at the end."""
+        ...
+
+
+class Relay:
+    """To a port of the loopback; use `serving`. A server that is away takes no connection here either.
+
+    Args:
+        port: where the server listens.
+        tls: what clients have to speak, when it is TLS; the server behind does not.
+        listens_on: the port that clients connect to; 0: any that is free.
+    """
+
+    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None, listens_on: int = 0) -> None:
         self._to = port
-        self.port = 0
+        self._tls = tls
+        self.port = listens_on
         """That it listens on."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Self]:
         """On loopback, for as long as the block runs."""
-        server = await asyncio.start_server(self._carry, LOOPBACK, 0)
+        server = await asyncio.start_server(self._carry, LOOPBACK, self.port, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -35,7 +51,7 @@ class Relay:
         for writer in self._writers:
             writer.transport.abort()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(self, reader: Source, writer: asyncio.StreamWriter) -> None:
         both = {writer}
         try:
             server_reader, server_writer = await asyncio.open_connection(LOOPBACK, self._to)
@@ -50,10 +66,11 @@ class Relay:
                 each.transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: Source, writer: asyncio.StreamWriter) -> None:
     """One direction, to its end."""
     while data := await reader.read(CHUNK_BYTES):
         writer.write(data)
         await writer.drain()
     with suppress(OSError):
-        writer.write_eof()
+        if writer.can_write_eof():  # TLS cannot end in one direction alone
+            writer.write_eof()
