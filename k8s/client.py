@@ -15,6 +15,7 @@ import aiohttp
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import kube_config
 
 from k8s.errors import Unavailable, from_answer
 from k8s.resources import Resource
@@ -155,3 +156,7 @@ async def _client(kubeconfig: Path | None, context: str | None) -> ApiClient:
     except CONFIGURATION_ERRORS as error:
         where = kubeconfig or "$KUBECONFIG or ~/.kube/config"
         raise Unavailable(f"no cluster to talk to: {where}: {error}; set KUBECONFIG to a kubeconfig file") from error
+    finally:
+        # The certificates and the key that the file holds were read by now. The library would leave them on the disk
+        # until the interpreter is torn down, which one that is killed, or `serinus` itself, never is.
+        kube_config._cleanup_temp_files()  # noqa: SLF001 - there is no public way

@@ -1,6 +1,8 @@
 """Every way a request can fail is one of four errors, and nothing else gets out."""
 
+import base64
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from k8s.client import Cluster
 from k8s.errors import ClusterError, Conflict, NotFound, Refused, Unavailable, from_answer
 from k8s.resources import CANARIES, CONFIG_MAPS, DEPLOYMENTS, SCALED_OBJECTS, TRAFFIC_ROUTES, Resource
 from tests.api_server import ApiServer
+from tests.authority import Authority
 
 Json = dict[str, Any]
 PATH = CONFIG_MAPS.path("test", "settings")
@@ -173,6 +176,33 @@ async def test_kubeconfig(tmp_path: Path, content: str | None) -> None:
             pytest.fail("connected with nothing")
     assert str(file) in str(refusal.value)
     assert str(refusal.value).endswith("set KUBECONFIG to a kubeconfig file")
+
+
+async def test_the_key_of_a_kubeconfig_is_not_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is what a second connection needs missing then."""
+    authority, client = Authority(tmp_path), Authority(tmp_path, "clients").issue("client")
+
+    def data(file: Path) -> str:
+        return base64.b64encode(file.read_bytes()).decode()
+
+    server = {"server": "https://127.0.0.1:1", "certificate-authority-data": data(authority.certificate)}
+    user = {"client-certificate-data": data(client.certificate), "client-key-data": data(client.key)}
+    kubeconfig, temporary = tmp_path / "kubeconfig", tmp_path / "temporary"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "clusters": [{"name": "a", "cluster": server}],
+                "users": [{"name": "a", "user": user}],
+                "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+                "current-context": "a",
+            }
+        )
+    )
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for _ in range(2):
+        async with Cluster.connect(kubeconfig):
+            assert list(temporary.iterdir()) == []
 
 
 def test_paths() -> None:
