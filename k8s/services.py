@@ -58,7 +58,12 @@ async def restore_apex_service(cluster: Cluster, canary: Canary, raw: Json, sele
 
 
 async def abandoned_services(cluster: Cluster, canary: Canary, raw: Json) -> list[str]:
-    """Names of Services that were made for this Canary when `spec.service.name` was another one."""
+    """Names of Services that were made for this Canary when `spec.service.name` was another one.
+
+    All Services of the namespace are looked at, unless the spec is still the first: it had no other name.
+    """
+    if raw["metadata"]["generation"] == 1:
+        return []
     wanted = {canary.apex_name, canary.primary_service, canary.canary_service}
     listing = await cluster.get(SERVICES.path(canary.namespace))
     owned = {service["metadata"]["name"] for service in listing["items"] or [] if is_owned_by(service, raw)}

@@ -171,6 +171,16 @@ async def test_another_name(api: ApiServer, cluster: Cluster) -> None:
     await ensured(cluster)
     await api.put(path("frontend"), {"spec": {}})
     raw = a_canary(service=a_service(name="web"))
+    raw["metadata"]["generation"] = 2
     await ensure_apex_service(cluster, load_canary(raw), raw, LEAD)
     assert await abandoned_services(cluster, load_canary(raw), raw) == sorted(NAMES)
     assert await abandoned_services(cluster, load_canary(a_canary()), raw) == ["web"]
+
+
+async def test_a_first_spec_had_no_other_name(api: ApiServer, cluster: Cluster) -> None:
+    """So that no bootstrap looks at all Services of its namespace."""
+    await ensured(cluster)
+    api.requests.clear()
+    raw = a_canary(service=a_service(name="web"))
+    assert await abandoned_services(cluster, load_canary(raw), raw) == []
+    assert api.requests == []
