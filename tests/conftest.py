@@ -42,8 +42,10 @@ def thorough(pytestconfig: pytest.Config) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The fast ones first: what needs real servers runs last."""
-    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+    """The fast ones first: what needs real servers runs last, and of that the long files first."""
+    items.sort(
+        key=lambda item: (item.get_closest_marker("integration") is not None, not item.get_closest_marker("long"))
+    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -22,7 +22,7 @@ from tests.chaos.undying import Undying
 from tests.integration.scenario import Scene
 from tests.measuring import Measured
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(3600)]
 
 VERSIONS = itertools.count(1)
 SOME = "after scale,before route,after route,after promote"

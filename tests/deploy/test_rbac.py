@@ -36,7 +36,7 @@ from tests.integration.scenario import NAME, Eye, a_scene, unchecked
 from tests.router_contract import CASES, a_rig
 from workflows.verdict import Unreadable, Value
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(400)]
 
 ACCOUNT = f"system:serviceaccount:{INSTALLED_IN}:"
 NARROW = ("namespace=life-narrow", "syncScalers=true", "configTracking.enabled=false")

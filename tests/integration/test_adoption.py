@@ -17,7 +17,7 @@ from playground.traffic import Traffic
 from tests.flagger import left
 from tests.integration.scenario import NAME, Eye, Scene, a_scene
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 PRIMARY = f"{NAME}-primary"
 AT_REST = ("initialized", "succeeded", "failed", "kubernetes")

@@ -27,7 +27,7 @@ from tests.docs.shell import PAGES, ROOT, Block, Command, blocks_of
 from tests.integration.programs import Ran
 from tests.integration.scenario import temporal_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
 
 INTERVAL = "2s"
 COMMAND_SECONDS = 330

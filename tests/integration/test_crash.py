@@ -16,7 +16,7 @@ from playground.traffic import Traffic
 from tests.integration.scenario import NAME, Eye, Scene, a_canary, temporal_of, unchecked
 from tests.measuring import Measured
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 NAMESPACE = "crash"
 STEPS = (10, 20, 30, 40, 50)

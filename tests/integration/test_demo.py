@@ -9,7 +9,7 @@ import pytest
 from tests.integration.scenario import assert_in_order
 
 SECONDS = 280
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(SECONDS + 20)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(SECONDS + 20)]
 STORY = [
     r".*Initialization done! podinfo\.test",
     r".*Advance podinfo\.test canary iteration 2/10",

@@ -13,7 +13,7 @@ import pytest
 
 from playground.stage import Stage
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 SECONDS = 240
 

@@ -21,7 +21,7 @@ from tests.integration.kinds import (
 )
 from tests.integration.scenario import Stories, assert_in_order, at_once
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
