@@ -39,11 +39,12 @@ bench: $(STAMP) ## Print what 10 and 100 rollouts at once, and 100 idle canaries
 	@$(BIN)/python -m tests.scale rollouts --count 10 --count 100
 	@$(BIN)/python -m tests.scale idle --count 100
 
-lint: $(STAMP) ## Check format, style, types and import directions
+lint: $(STAMP) ## Check format, style, types and import directions, and the locked packages for known vulnerabilities
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory audit
 
 format: $(STAMP) ## Rewrite the code in the one format
 	@$(BIN)/ruff format .
@@ -56,9 +57,8 @@ lock: $(STAMP) ## Resolve the direct dependencies anew into constraints.txt
 site: $(STAMP) ## Build the documentation as a site into build/site
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-audit: $(STAMP) ## Ask PyPI for known vulnerabilities of the locked packages; needs network, so `lint` does without
-	@$(BIN)/uv tool run --from 'pip-audit>=2.10,<3' pip-audit --strict --disable-pip --require-hashes \
-		--requirement constraints.txt
+audit: $(STAMP) ## Ask PyPI for known vulnerabilities of the locked packages
+	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off --requirement constraints.txt
 
 crds: $(STAMP) ## Generate deploy/crds from the models, and deploy/kustomize with them
 	@$(BIN)/python -m k8s.crd deploy/crds
