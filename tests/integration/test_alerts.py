@@ -14,6 +14,7 @@ from tests.workflows.test_replay import texts_of
 pytestmark = pytest.mark.integration
 
 NAMESPACE = "alerts"
+REFUSED = f"Alert to void.{NAMESPACE} failed: 403 nobody reads /***/***/***"
 SECRETS = ("s3cretpart", "xoxb-t0ken")
 
 
@@ -43,6 +44,7 @@ async def test_chats_and_an_event_webhook_hear_of_a_release(stage: Stage) -> Non
             await scene.apply(*a_provider("chat", chat), *a_provider("void", void))
 
         async with a_canary(stage, NAMESPACE, canary, prepare) as scene:
+            await scene.until(lambda: REFUSED in scene.texts, "the alert of the bootstrap")
             await scene.release()
             assert await scene.until_over() == "Succeeded"
             await scene.until(lambda: len(chat.told) == 3, "three alerts")
@@ -55,7 +57,7 @@ async def test_chats_and_an_event_webhook_hear_of_a_release(stage: Stage) -> Non
             ]
             assert {told.headers["Authorization"] for told in chat.told} == {"Bearer xoxb-t0ken"}
             assert chat.bodies[1]["attachments"][0]["fields"][0]["value"] == f"Deployment/{NAME}.{NAMESPACE}"
-            assert scene.texts.count(f"Alert to void.{NAMESPACE} failed: 403 nobody reads /***/***/***") == 1
+            assert scene.texts.count(REFUSED) == 1
             assert published(audit)[-len(scene.texts) :] == scene.texts
             texts = [*await kept(scene), (stage.world.folder / "logs" / "worker.log").read_text()]
             assert [text for text in texts if any(secret in text for secret in SECRETS)] == []

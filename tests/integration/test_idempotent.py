@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from activities.bench import Bench, Defaults
 from activities.http import Http
 from activities.registry import activities
 from k8s.client import Cluster, Json
+from k8s.errors import Conflict
 from k8s.informer_factory import InformerFactory
 from k8s.resources import (
     AUTOSCALERS,
@@ -66,8 +68,15 @@ class Rig:
     by_name: dict[str, Callable[..., Awaitable[Any]]]
 
     async def once(self, name: Activity, argument: Any) -> Any:
-        """Run an activity as a worker does."""
-        return await ActivityEnvironment().run(self.by_name[name], argument)
+        """Run an activity as a worker does, and again, as Temporal does, where somebody else wrote in between."""
+
+        async def run() -> Any:
+            return await ActivityEnvironment().run(self.by_name[name], argument)
+
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(Conflict), wait=wait_fixed(0.2), stop=stop_after_attempt(5), reraise=True
+        )
+        return await again(run)
 
     async def twice(self, name: Activity, argument: Any) -> Any:
         """Run it, run it again, and compare both the answers and the worlds; the answer."""
