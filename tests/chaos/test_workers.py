@@ -63,8 +63,8 @@ class Workers:
         """Ask the oldest to end, with SIGTERM, and return once it has, in good order."""
         oldest = self._running.pop(0)
         await oldest.stop()
-        log = self._stage.folder / "logs" / f"{oldest.name}.log"
-        assert "worker_stopped" in log.read_text().splitlines()[-1]
+        assert oldest.process
+        assert "worker_stopped" in oldest.process.log_path.read_text().splitlines()[-1]
 
 
 class Notes:

@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from playground.process import NotReady, Process
 from playground.stage import Stage
 
 COMMAND_SECONDS = 30
+LOGGED_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,13 @@ async def run(stage: Stage, *words: str, **environment: str) -> Ran:
     async with asyncio.timeout(COMMAND_SECONDS):
         out, err = await child.communicate()
     return Ran(child.returncode or 0, out.decode(), err.decode())
+
+
+async def until_logged(process: Process, *words: str) -> None:
+    """Return once one line of its log has all the words; raises ProcessFault."""
+
+    async def logged() -> None:
+        if not any(all(word in line for word in words) for line in process.log_path.read_text().splitlines()):
+            raise NotReady(f"no line of its log has {words}")
+
+    await process.ready(logged, timeout_seconds=LOGGED_SECONDS)

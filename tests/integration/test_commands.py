@@ -20,11 +20,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_
 
 from playground.binaries import Binaries
 from playground.ports import free_ports
-from playground.process import NotReady, Process
+from playground.process import Process
 from playground.stage import Stage
 from playground.watcher import CanaryWatcher
 from tests.docs.shell import PAGES, ROOT, Block, Command, blocks_of
-from tests.integration.programs import Ran
+from tests.integration.programs import Ran, until_logged
 from tests.integration.scenario import temporal_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
@@ -130,12 +130,7 @@ class Reader:
         server = Process(f"docs-{port}", log, environment=self.environment | apart)
         await server.start([Path("/bin/sh"), "-ec", "\n".join([*self.exports, f"exec {text}"])])
         self.servers.push_async_callback(server.stop)
-
-        async def logged() -> None:
-            if sign not in log.read_text():
-                raise NotReady(f"no {sign} in its log")
-
-        await server.ready(logged, timeout_seconds=PATIENCE_SECONDS)
+        await until_logged(server, sign)
 
     @property
     def environment(self) -> dict[str, str]:

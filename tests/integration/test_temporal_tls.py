@@ -18,7 +18,7 @@ from playground.process import NotReady
 from playground.stage import Actor, Stage
 from tests.authority import Authority, Pair
 from tests.integration.cloud import Cloud
-from tests.integration.programs import Ran, run
+from tests.integration.programs import Ran, run, until_logged
 from tests.integration.scenario import NAME, Scene, a_canary, unchecked
 from tests.relay import Relay
 
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.integration
 NAMESPACE = "tls"
 SERVER, CLIENT = "temporal.example", "worker"
 KEY = "k3y"
-PATIENCE_SECONDS = 60
 
 
 def tls_of(server: Pair, *, clients: Authority | None = None) -> ssl.SSLContext:
@@ -100,18 +99,6 @@ async def a_worker(stage: Stage, environment: dict[str, str], health: str) -> As
         await stage.worker.start()
 
 
-async def until_logged(worker: Actor, stage: Stage, *words: str) -> None:
-    """Return once one line of its log has all the words; raises ProcessFault."""
-    log = stage.folder / "logs" / f"{worker.name}.log"
-
-    async def logged() -> None:
-        if not any(all(word in line for word in words) for line in log.read_text().splitlines()):
-            raise NotReady(f"no line of its log has {words}")
-
-    assert worker.process
-    await worker.process.ready(logged, timeout_seconds=PATIENCE_SECONDS)
-
-
 # -- mutual TLS -------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +132,8 @@ async def test_releases_go_through_mutual_tls_before_and_after_a_renewal_of_the_
         assert later.issue(CLIENT) == frontend.client
         assert await phase_of(scene, frontend) == "Succeeded"
         await scene.release("6.0.2")
-        await until_logged(worker, stage, '"temporal_not_reached"', f'"{NAMESPACE}"')
+        assert worker.process
+        await until_logged(worker.process, '"temporal_not_reached"', f'"{NAMESPACE}"')
         assert scene.texts == []
         await worker.stop()
         await worker.start()
@@ -192,11 +180,11 @@ async def test_a_worker_that_is_refused_says_so_is_not_ready_and_ends_when_asked
     alive = stage.worker_health.replace("readyz", "healthz")
     async with frontend.open(frontend.authority):
         async with a_worker(stage, trusting(frontend.authority, frontend.port), alive) as worker:
-            await until_logged(worker, stage, '"temporal_not_reached"', "TEMPORAL_TLS_CLIENT_CERT_PATH")
+            assert worker.process
+            await until_logged(worker.process, '"temporal_not_reached"', "TEMPORAL_TLS_CLIENT_CERT_PATH")
             with pytest.raises(NotReady, match="503 starting"):
                 await answers(stage.worker_health)
-        log = stage.folder / "logs" / f"{worker.name}.log"
-        assert "worker_stopped" in log.read_text().splitlines()[-1]
+        assert "worker_stopped" in worker.process.log_path.read_text().splitlines()[-1]
 
 
 # -- API key ----------------------------------------------------------------------------------------------------------
