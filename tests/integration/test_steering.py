@@ -29,7 +29,7 @@ async def paused_and_promoted(stage: Stage) -> Ranning:
     """A rollout is paused, looked at from everywhere, resumed by a plain signal, and promoted early."""
     namespace = "steer-cli"
     whom, rollout = (NAME, "-n", namespace), ("--workflow-id", f"canary/{namespace}/{NAME}")
-    async with a_canary(stage, namespace, unchecked(namespace, *range(5, 100, 5))) as scene:
+    async with a_canary(stage, namespace, unchecked(namespace, *range(1, 100))) as scene:
         ran = {"too early": await run(stage, "serinus", "pause", *whom)}
         await scene.release()
         await scene.until(lambda: scene.watcher.weight > 0, "the first weight")
@@ -107,7 +107,7 @@ async def test_events_name_who_and_why(commands: Stories[Ranning]) -> None:
     """What people did stands in the canary's own log, and the release was promoted."""
     end = (await commands.told("steering"))["end"]
     wanted = [
-        r"Advance podinfo\.steer-cli canary weight 5",
+        r"Advance podinfo\.steer-cli canary weight 1",
         r"Pause podinfo\.steer-cli advancement by ann: looking at the logs",
         r"Resume podinfo\.steer-cli advancement",
         r"Promote podinfo\.steer-cli without further analysis by ann: seen enough",
@@ -141,7 +141,7 @@ async def test_temporals_tools_see_the_rollout(commands: Stories[Ranning]) -> No
     [status] = ran["query"].json["queryResult"]
     assert (status["phase"], status["paused_by"]) == ("Progressing", "ann")
     [plan] = ran["plan"].json["queryResult"]
-    assert (plan["weights"][:2], plan["interval_seconds"], plan["threshold"]) == ([5, 10], 1.0, 5)
+    assert (plan["weights"][:2], plan["interval_seconds"], plan["threshold"]) == ([1, 2], 1.0, 5)
     [checks] = ran["checks"].json["queryResult"]
     assert [check["name"] for check in checks["checks"]] == ["route"]
     [found] = ran["list"].json

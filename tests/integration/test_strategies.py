@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ async def versions(scene: Scene, headers: dict[str, str] | None = None, times: i
     return {answer.json()["version"] for answer in answers}
 
 
+@asynccontextmanager
+async def held(scene: Scene) -> AsyncIterator[None]:
+    """The rollout stays where it is while somebody looks."""
+    await send_to(scene.stage.world.temporal_address, Verb.PAUSE, scene.ref, Command(by="ann"))
+    yield
+    await send_to(scene.stage.world.temporal_address, Verb.RESUME, scene.ref, Command(by="ann"))
+
+
 async def ended(scene: Scene, tale: Tale) -> Tale:
     """Wait for it and look."""
     tale.phase = await scene.until_over()
@@ -87,8 +96,9 @@ async def ab_test(stage: Stage) -> Tale:
     async with a_canary(stage, namespace, iterating(namespace, 4, match=match)) as scene:
         tale = Tale()
         await scene.release(NEW)
-        await scene.until_event(f"Advance {NAME}.{namespace} canary iteration 2/4")
-        tale.served = {"insiders": await versions(scene, INSIDER), "others": await versions(scene)}
+        await scene.until_event(f"Advance {NAME}.{namespace} canary iteration 1/4")
+        async with held(scene):
+            tale.served = {"insiders": await versions(scene, INSIDER), "others": await versions(scene)}
         await ended(scene, tale)
         tale.served["afterwards"] = await versions(scene) | await versions(scene, INSIDER)
         return tale
@@ -104,8 +114,9 @@ async def blue_green(stage: Stage) -> Tale:
         tale = Tale()
         routes.objects.on_change(lambda _, route: note_route(tale, route))
         await scene.release(NEW)
-        await scene.until_event(f"Advance {NAME}.{namespace} canary iteration 2/3")
-        tale.served = {"in the middle": await versions(scene)}
+        await scene.until_event(f"Advance {NAME}.{namespace} canary iteration 1/3")
+        async with held(scene):
+            tale.served = {"in the middle": await versions(scene)}
         await ended(scene, tale)
         tale.served["afterwards"] = await versions(scene)
         return tale
@@ -120,7 +131,8 @@ async def without_mesh(stage: Stage) -> Tale:
         tale = Tale()
         await scene.release(NEW)
         await scene.until_event(f"Advance {NAME}.{namespace} canary iteration 1/2")
-        tale.served = {"in the middle": await versions(scene)}
+        async with held(scene):
+            tale.served = {"in the middle": await versions(scene)}
         await ended(scene, tale)
         tale.served["afterwards"] = await versions(scene)
         return tale
