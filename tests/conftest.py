@@ -33,6 +33,7 @@ TOOLS = pytest.StashKey[Tools]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`make chaos` sets it."""
     parser.addoption("--thorough", action="store_true", help="try every fault, and many more orders of events")
+    parser.addoption("--older", metavar="REVISION", help="of this repository, whose worker begins what ours ends")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Several workers on one task queue share the work of many rollouts, and may be replaced one by one in the middle."""
 
-import itertools
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +9,9 @@ import pytest
 
 from k8s.client import Json
 from k8s.resources import CANARIES, EVENTS, HTTP_ROUTES_V1BETA1
-from playground.ports import LOOPBACK, free_ports
-from playground.stage import Actor, Stage
+from playground.stage import Stage
 from tests.chaos.observer import ENDINGS, expected, releasing
+from tests.chaos.workers import Workers
 from tests.integration.scenario import Eye, Scene, a_canary, temporal_of, unchecked
 from tests.measuring import Measured
 from tests.scale.herd import NAMESPACE, Pace, create, name_of, release
@@ -25,46 +23,6 @@ HERD = range(20)
 PACE = Pace(interval_seconds=3, steps=(10, 20, 30, 40, 50))
 """Long enough for workers to be replaced."""
 UPGRADED = "upgraded"
-NUMBERS = itertools.count(2)
-
-
-class Workers:
-    """Processes that serve one task queue, the stage's own the first of them; use `serving`."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._running = [stage.worker]
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator["Workers"]:
-        """In the end the stage's own is alone again."""
-        try:
-            yield self
-        finally:
-            for worker in self._running:
-                await worker.stop()
-            await self._stage.worker.start()
-
-    @property
-    def identities(self) -> set[str]:
-        """As Temporal knows those that run, and their histories."""
-        return {f"{worker.process.pid}@{socket.gethostname()}" for worker in self._running if worker.process}
-
-    async def add(self) -> None:
-        """Return once one more serves."""
-        name, (port,) = f"worker-{next(NUMBERS)}", free_ports(1)
-        settings = {"KUBECONFIG": str(self._stage.worker_kubeconfig), "SERINUS_PORT": str(port)}
-        url = f"http://{LOOPBACK}:{port}/readyz"
-        worker = Actor(name, ["worker", "worker"], url, self._stage, settings=settings)
-        self._running.append(worker)
-        await worker.start()
-
-    async def retire(self) -> None:
-        """Ask the oldest to end, with SIGTERM, and return once it has, in good order."""
-        oldest = self._running.pop(0)
-        await oldest.stop()
-        assert oldest.process
-        assert "worker_stopped" in oldest.process.log_path.read_text().splitlines()[-1]
 
 
 class Notes:
