@@ -42,7 +42,7 @@ PLANS = st.builds(
     strategy=st.sampled_from(STRATEGIES),
 )
 REVISIONS = st.sampled_from([OLD, NEW, NEWER, MOVED_CONFIG])
-THEN = st.integers(-1, 9)
+THEN = st.sampled_from([-1, 0, 1, 2, 3, 5, 8, 13, 21])
 """How many events the rollout goes on for; -1: it hears of this together with what happens next."""
 SEEN = st.none() | THEN
 """As above, once the operator saw it; None: it did not yet."""
@@ -134,6 +134,13 @@ class AnyRollout(RuleBasedStateMachine):
         self.temporal.signal_with_start("changed", "test")
         self._go_on(then)
 
+    @rule(then=THEN)
+    @precondition(lambda self: self.temporal.is_open)
+    def temporal_loses_its_data_and_the_primary_its_pods(self, then: int) -> None:
+        self.pods_come_or_go(role=Role.PRIMARY, ready=False)
+        self.temporal_loses_its_data()
+        self.operator_looks(then)
+
     # -- what people do -----------------------------------------------------------------------------------------------
 
     @rule(verb=st.sampled_from(["promote", "abort", "pause", "resume"]), then=THEN)
@@ -159,6 +166,12 @@ class AnyRollout(RuleBasedStateMachine):
     def somebody_releases(self, revision: Any, then: int | None) -> None:
         self.world.target = revision
         self._changed(then)
+
+    @rule(revision=REVISIONS, then=THEN)
+    def somebody_releases_while_all_is_well(self, revision: Any, then: int) -> None:
+        self.world.checks, self.world.hook_answers, self.world.stuck = [], {}, {}
+        self.world.suspended, self.world.canary_ready = False, True
+        self.somebody_releases(revision=revision, then=then)
 
     @rule(then=SEEN)
     def somebody_deletes_the_target(self, then: int | None) -> None:
