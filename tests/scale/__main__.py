@@ -1,6 +1,7 @@
 """How a worker does with many canaries, on the playground's servers beside it.
 
     python -m tests.scale rollouts --count 10 --count 100 --interval 10
+    python -m tests.scale bare --count 100
     python -m tests.scale idle --count 1000
     python -m tests.scale soak --minutes 60
 
@@ -25,10 +26,13 @@ import typer
 from rich.console import Console
 
 from k8s.client import Cluster
+from k8s.informers import Informer
+from k8s.resources import DEPLOYMENTS
 from playground.binaries import ensure
 from playground.progress import ConsoleProgress
 from playground.stage import Stage
 from tests.scale import endurance
+from tests.scale.bare import BareReleases
 from tests.scale.costs import costs_of, requests_of
 from tests.scale.figures import Figures, figures_of, table_of
 from tests.scale.herd import NAMESPACE, Pace, create, multiply, name_of, release
@@ -123,6 +127,30 @@ async def measure(count: int, pace: Pace) -> Figures:
             seconds=60 + PATIENCE * len(pace.steps) * pace.interval_seconds,
         )
         return figures_of(bench.observer, sent, pace, took, costs_of(bench.stage).since(before))
+
+
+@app.command()
+def bare(
+    count: Annotated[int, typer.Option(help="Applications, two Deployments each.")] = 100, *, as_json: AsJson = False
+) -> None:
+    """Roll out what releases roll out, without a canary or a controller of canaries: the least that they can cost."""
+    figures = asyncio.run(roll_bare(count))
+    typer.echo(json.dumps(figures) if as_json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+
+
+async def roll_bare(count: int) -> dict[str, float]:
+    """By process, processor seconds per application; the worker is not there."""
+    async with a_bench() as bench:
+        await bench.stage.worker.stop()
+        async with Informer(bench.cluster, DEPLOYMENTS.path(NAMESPACE)) as deployments:
+            releases = BareReleases(bench.cluster, deployments)
+            await releases.create(count)
+            await asyncio.sleep(SETTLE_SECONDS)
+            before = costs_of(bench.stage)
+            await releases.release(count)
+            await asyncio.sleep(SETTLE_SECONDS)  # the last pods go
+            used = costs_of(bench.stage).since(before)
+        return {f"CPU of {name}, s per application": round(cpu / count, 3) for name, cpu in used.cpu_seconds.items()}
 
 
 @app.command()

@@ -22,7 +22,7 @@ class Costs:
     cpu_seconds: dict[str, float]
     """By process, and of the whole machine as `machine`."""
     worker_mebibytes: float
-    """Resident."""
+    """Resident; 0 where none runs."""
     requests: int
     """That the worker sent to the API server, without watches."""
     seconds: float
@@ -51,7 +51,7 @@ def costs_of(stage: Stage) -> Costs:
     cpu = {name: _cpu_seconds(pid) for name, pid in pids.items()}
     return Costs(
         cpu | {"bench": sum(os.times()[:2]), "machine": _machine_cpu_seconds()},
-        resident_mebibytes(pids["worker"]),
+        resident_mebibytes(pids["worker"]) if "worker" in pids else 0.0,
         sum(requests_of(world.audit_log).values()),
         time.monotonic(),
     )
