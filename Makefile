@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 IMAGE ?= serinus:0.1.0
 IMAGE_FLAGS ?=
+OLDER ?=
 BUILDER ?= $(firstword $(foreach each,buildah podman docker,$(shell command -v $(each))))
 
 .DEFAULT_GOAL := help
@@ -29,11 +30,11 @@ test: $(STAMP) ## Run every test, the fast ones first
 	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
 	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-chaos: $(STAMP) ## Try every fault, and many more orders of events (an hour or more)
+chaos: $(STAMP) ## Try every fault, and many more orders of events (an hour or more); OLDER=REVISION adds upgrades
 	@$(BIN)/serinus playground build
 	@$(BIN)/python -m pytest --thorough tests/workflows/test_model.py tests/workflows/test_properties.py \
 		tests/workflows/test_history_budget.py tests/activities/test_strangers.py tests/activities/test_any_spec.py \
-		tests/integration/test_crash.py tests/chaos
+		tests/integration/test_crash.py tests/chaos $(if $(OLDER),--older $(OLDER))
 
 bench: $(STAMP) ## Print what 10 and 100 rollouts at once, and 100 idle canaries, cost on this machine
 	@$(BIN)/python -m tests.scale rollouts --count 10 --count 100
