@@ -24,7 +24,7 @@ from k8s.revision import template_hash
 from k8s.scalers import copies
 from k8s.targets.base import PRIMARY_SUFFIX, Target
 from workflows.effects import Activity, Promotion, PromotionOutcome, Role, Undone
-from workflows.observation import CanaryRef, Revision
+from workflows.observation import PROMOTED, CanaryRef, Revision
 
 PREVIOUS_SUFFIX = "-primary-previous"
 RECORD = "previous.json"
@@ -79,6 +79,8 @@ class Promote:
             enlarge(promoted, least=least, wanted=wanted)
             keep_serving(promoted)
             await self._bench.cluster.replace(self._bench.path(subject, subject.primary_name), promoted)
+        elif subject.canary.status.last_promoted_spec == template_hash(kind.template(target)):
+            await self._settle(subject)
 
     def _promoted(self, subject: Subject, target: Json, primary: Json, expected: Json) -> Json:
         """The whole primary; where it has pods, its labels and annotations follow the target's too."""
@@ -95,15 +97,25 @@ class Promote:
             copies = kept["configs"]
         else:
             copies = await self._copies(subject, template)
-        record = json.dumps({"successor": successor, "template": template, "configs": copies}, separators=(",", ":"))
-        content: Json = {"type": "Opaque", "data": {RECORD: base64.b64encode(record.encode()).decode()}}
+        record = {"successor": successor, "template": template, "configs": copies, "order": this_order()}
         try:
-            await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
+            await self._keep(subject, record)
         except ClusterError as error:
             if error.status not in {413, 422}:
                 raise
             activity.logger.warning("previous_revision_not_kept", extra={"why": str(error)})
             await self._forget(subject)
+
+    async def _settle(self, subject: Subject) -> None:
+        """What was copied by an earlier promotion is not for a rollback of this one to take back; for `undo` it is."""
+        kept = await self._kept(subject)
+        if kept and kept.get("order") != this_order() and not kept.get("settled"):
+            await self._keep(subject, {**kept, "settled": True})
+
+    async def _keep(self, subject: Subject, record: Json) -> None:
+        text = json.dumps(record, separators=(",", ":"))
+        content: Json = {"type": "Opaque", "data": {RECORD: base64.b64encode(text.encode()).decode()}}
+        await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
 
     async def _copies(self, subject: Subject, template: Json) -> dict[str, Json]:
         """Content of the primary's own configs, by id."""
@@ -130,13 +142,16 @@ class Promote:
     async def undo_promotion(self, ref: CanaryRef) -> Undone:
         """Give the primary its former template and configs; answers whether any of its pods serves meanwhile.
 
-        Only if it still runs what the record was made for: done twice, the second time finds nothing to do.
+        Only if it still runs what the record was made for: done twice, the second time finds nothing to do. A promotion
+        that is under way, and found that the primary ran the revision for long, has nothing to take back.
         """
         subject = await self._bench.load(ref)
         kind, path = subject.target, self._bench.path(subject, subject.primary_name)
         primary = await self._bench.cluster.get(path)
         record, running, restored = await self._kept(subject), kind.running(primary), ""
         mark = kind.mark(running) if running else None
+        if record and record.get("settled") and subject.canary.status.phase in PROMOTED:
+            record = None
         if record and mark is not None and record.get("successor") == mark:
             await self._restore_configs(subject, record["configs"])
             former = kind.promoted(unplanned(primary), primary, record["template"])
@@ -151,6 +166,12 @@ class Promote:
         for id_, content in configs.items():
             kind, name = id_.split("/", 1)
             await put_copy(self._bench, subject, resource_of(ConfigRef(kind, name)), name, content)
+
+
+def this_order() -> str:
+    """The same for all attempts of one activity."""
+    info = activity.info()
+    return f"{info.workflow_run_id}/{info.activity_id}"
 
 
 def former_hash(kind: Target, record: Json) -> str:

@@ -3,6 +3,7 @@
 import base64
 import json
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -77,11 +78,13 @@ async def at_rest(api: ApiServer, **spec: Any) -> None:
     await released(api, 2)
 
 
-async def promoted(promotion: Promote, number: int = 2) -> PromotionOutcome:
+async def promoted(promotion: Promote, number: int = 2, activity_id: str = "first") -> PromotionOutcome:
     """Promote that version."""
     report = Report(canary=PODINFO, phase=Phase.PROMOTING, weight=50)
     order = Promotion(canary=PODINFO, revision=a_revision(number), report=report)
-    return await ActivityEnvironment().run(promotion.promote, order)
+    attempt = ActivityEnvironment()
+    attempt.info = replace(attempt.info, workflow_run_id="run", activity_id=activity_id)
+    return await attempt.run(promotion.promote, order)
 
 
 async def undone(promotion: Promote) -> Undone:
@@ -125,6 +128,7 @@ async def test_record(api: ApiServer, promotion: Promote) -> None:
         "successor": mark_of(primary_of(2)),
         "template": primary_of(1),
         "configs": {"configmap/settings-primary": settings(1)},
+        "order": "run/first",
     }
     secret = api.read(PREVIOUS)
     assert secret
@@ -226,6 +230,50 @@ async def test_undoing_a_later_promotion(api: ApiServer, promotion: Promote) -> 
     await undone(promotion)
     assert template_at(api) == primary_of(2)
     assert set(config_refs(template_at(api))) == {"configmap/settings-primary"}
+
+
+@pytest.fixture
+async def again(api: ApiServer, promotion: Promote) -> None:
+    """Version 2 was promoted, and then analysed once more, since the target had been at another one."""
+    await at_rest(api)
+    await promoted(promotion)
+    await succeeded(api, a_revision(2))
+    await promoted(promotion, activity_id="second")
+
+
+async def succeeded(api: ApiServer, revision: Revision) -> None:
+    """The status of a promotion that completed."""
+    path = CANARIES.path("test", "podinfo")
+    canary = api.read(path)
+    assert canary
+    await api.put(path, {**canary, "status": {"phase": "Succeeded", "lastPromotedSpec": revision.template}})
+
+
+@pytest.mark.usefixtures("again")
+async def test_a_rollback_keeps_what_ran_before_its_rollout(api: ApiServer, promotion: Promote) -> None:
+    """The promotion found nothing to copy, so there is nothing to take back."""
+    assert await undone(promotion) == Undone(serving=True, restored="")
+    assert template_at(api) == primary_of(2)
+
+
+@pytest.mark.usefixtures("again")
+async def test_a_person_may_undo_what_was_promoted_twice(api: ApiServer, promotion: Promote) -> None:
+    """The record is still that of the version before."""
+    await succeeded(api, a_revision(2))
+    assert await undone(promotion) == Undone(serving=True, restored=FORMER)
+    assert template_at(api) == primary_of(1)
+
+
+async def test_a_second_attempt_may_be_rolled_back_where_configs_alone_changed(
+    api: ApiServer, promotion: Promote
+) -> None:
+    """The first one copied and died before it could say so: the status knows no checksum of what was promoted."""
+    await at_rest(api)
+    await succeeded(api, a_revision(2))
+    await promoted(promotion)
+    await succeeded(api, a_revision(2))
+    await promoted(promotion)
+    assert await undone(promotion) == Undone(serving=True, restored=FORMER)
 
 
 async def test_serving(api: ApiServer, promotion: Promote) -> None:

@@ -45,7 +45,7 @@ from workflows.effects import (
     Wait,
     Waiting,
 )
-from workflows.observation import MIDWAY, CanaryRef, Observation, Phase, Plan, Revision, Strategy
+from workflows.observation import MIDWAY, PROMOTED, CanaryRef, Observation, Phase, Plan, Revision, Strategy
 from workflows.rollout import CANARY_GONE
 from workflows.verdict import Check, Passed, Value
 from workflows.weights import descent
@@ -73,6 +73,11 @@ class _FailOnBrokenRule(ActivityInboundInterceptor):
 
 class World:
     """Memory instead of a cluster; every activity checks the rules that must hold at any moment."""
+
+    copied_by: Promotion | None = None
+    """The order that gave the primary what it runs."""
+    settled = False
+    """A later order found that the primary ran its revision for long."""
 
     def __init__(self) -> None:
         self.plan = a_plan(weights=(10, 20, 30))
@@ -329,6 +334,9 @@ class World:
         if self.primary != order.revision:
             self.former, self.primary = self.primary, order.revision
             self.undone, self.primary_available = False, self.primary_ready_after_promotion
+            self.copied_by, self.settled = order, False
+        elif order != self.copied_by and self.status.promoted == order.revision.template:
+            self.settled = True
         await self._take(order.report)
         return PromotionOutcome.COPIED
 
@@ -336,6 +344,8 @@ class World:
     async def undo_promotion(self, ref: CanaryRef) -> Undone:  # noqa: ARG002 - there is one canary
         """The former template serves again."""
         await self._enter("undo_promotion")
+        if self.settled and self.status.phase in PROMOTED:
+            return Undone(serving=self.primary_available, restored="")
         if self.primary != self.former:
             self.undone = True
             self.primary, self.primary_available = self.former, self.primary_serves_after_undo

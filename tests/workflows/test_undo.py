@@ -4,6 +4,7 @@ from tests.builders import CANARY, NAMES, NEW, NEWER, OLD, a_plan, a_status
 from tests.workflows.conftest import Start
 from tests.workflows.handle import Rollout
 from tests.workflows.scenario import World
+from workflows.effects import Role
 from workflows.observation import Phase, Receiver, Revision, Severity
 from workflows.state import State
 from workflows.steering import Command, Steering
@@ -123,3 +124,22 @@ async def test_a_target_deleted_during_an_undo(on_real_server: Start) -> None:
     assert world.weights == [0]
     assert world.primary == OLD
     assert ending.phase is Phase.FAILED
+
+
+async def test_a_rollback_takes_no_earlier_promotion_back(start: Start) -> None:
+    """The target went back to what the primary runs; that it is analysed anew makes it no news to the primary."""
+    world = a_promoted_world()
+    world.target = NEWER
+
+    async def go_back() -> None:
+        world.target = NEW
+        world.stuck[Role.PRIMARY] = "exceeded its progress deadline"
+
+    world.on["promote"] = go_back
+
+    ending = await (await start(world)).result()
+
+    assert (ending.phase, ending.revision) == (Phase.FAILED, NEW.template)
+    assert world.calls.count("promote") == 2
+    assert "undo_promotion" in world.calls
+    assert (world.primary, world.status.promoted) == (NEW, NEW.template)
