@@ -34,7 +34,7 @@ class Traffic:
         """Requests without a good answer."""
         return self.total - self.answers["200"]
 
-    async def until(self, total: int, *, seconds: float = 60) -> None:
+    async def until(self, total: int, *, seconds: float = 120) -> None:
         """Return once that many requests were answered or failed; raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while self.total < total:

@@ -9,7 +9,7 @@ from typing import Any
 from playground.process import NotReady, Process
 from playground.stage import Stage
 
-COMMAND_SECONDS = 30
+COMMAND_SECONDS = 120
 LOGGED_SECONDS = 60
 
 

@@ -24,7 +24,7 @@ from workflows.observation import CanaryRef
 NAME = "podinfo"
 IMAGE = "ghcr.io/stefanprodan/podinfo"
 USER_AGENT = "serinus-test"
-BOOTSTRAP_SECONDS, ROLLOUT_SECONDS = 60.0, 90.0
+BOOTSTRAP_SECONDS, ROLLOUT_SECONDS = 120.0, 180.0
 AT_REST = ("Initialized", "Succeeded", "Failed")
 
 Told = TypeVar("Told")
@@ -130,7 +130,7 @@ class Scene:
     async def until_over(self) -> str:
         """Return the phase in which the rollout ended, its target at zero again; raises GaveUp."""
         await self.until(lambda: self.watcher.phase in ("Succeeded", "Failed"), "the end of the rollout")
-        await self.until(lambda: self.watcher.replicas(NAME) == 0, "the canary scaled to zero", seconds=20)
+        await self.until(lambda: self.watcher.replicas(NAME) == 0, "the canary scaled to zero", seconds=60)
         return self.watcher.phase
 
 
@@ -184,7 +184,7 @@ class Eye:
         """As last seen."""
         return self.objects.get(self._namespace, name)
 
-    async def until(self, condition: Callable[[], bool], what: str, *, seconds: float = 30) -> None:
+    async def until(self, condition: Callable[[], bool], what: str, *, seconds: float = 90) -> None:
         """Return once it holds; raises GaveUp with the objects as last seen."""
         if not await comes_to_hold(condition, self._stirred, seconds=seconds):
             raise GaveUp(f"{what}: not within {seconds:.0f} s; seen: {self.objects.list()}")

@@ -88,7 +88,7 @@ async def until_a_timer_runs(scene: Scene) -> None:
     """The activities of the step are done; what is left of it is waiting."""
     since = datetime.now(UTC)
     handle = (await temporal_of(scene.stage)).get_workflow_handle(scene.workflow_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for event in handle.fetch_history_events(wait_new_event=True):
             started = event.HasField("timer_started_event_attributes")
             if started and event.event_time.ToDatetime(UTC) > since:

@@ -108,7 +108,7 @@ def who_deleted_the_route(scene: Scene) -> str:
 async def last_run(scene: Scene) -> WorkflowExecutionStatus | None:
     """How the canary's last run ended; waits for the end."""
     handle = (await temporal_of(scene.stage)).get_workflow_handle(scene.workflow_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await handle.result()
     return (await handle.describe()).status
 

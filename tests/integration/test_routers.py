@@ -21,7 +21,7 @@ from tests.router_contract import CASES, CONTRACT, Claim, Rig, a_rig
 pytestmark = pytest.mark.integration
 NAMESPACE = "routers"
 DEFINITIONS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions")
-SECONDS = 30
+SECONDS = 90
 
 
 @pytest.fixture(scope="module")

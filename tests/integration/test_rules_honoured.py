@@ -68,7 +68,7 @@ class Rig:
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Return once it holds: the mesh has seen the route. The requests themselves set the pace."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await holds():
             pass
 
