@@ -5,6 +5,7 @@ Both are lazy: without a test that asks for them nothing is built and nothing is
 
 import asyncio
 import gc
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -34,6 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`make chaos` sets it."""
     parser.addoption("--thorough", action="store_true", help="try every fault, and many more orders of events")
     parser.addoption("--older", metavar="REVISION", help="of this repository, whose worker begins what ours ends")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Most tests wait for something; see pytest-xdist's `--numprocesses auto`."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
