@@ -91,20 +91,14 @@ class Promote:
         return promoted
 
     async def _remember(self, subject: Subject, template: Json, successor: str | None) -> None:
-        """Keep what the primary runs; too large a record is given up rather than the release."""
+        """Keep what the primary runs."""
         kept = await self._kept(subject)
         if kept and kept["template"] == template:  # an attempt before this one may have overwritten the configs since
             copies = kept["configs"]
         else:
             copies = await self._copies(subject, template)
         record = {"successor": successor, "template": template, "configs": copies, "order": this_order()}
-        try:
-            await self._keep(subject, record)
-        except ClusterError as error:
-            if error.status not in {413, 422}:
-                raise
-            activity.logger.warning("previous_revision_not_kept", extra={"why": str(error)})
-            await self._forget(subject)
+        await self._keep(subject, record)
 
     async def _settle(self, subject: Subject) -> None:
         """What was copied by an earlier promotion is not for a rollback of this one to take back; for `undo` it is."""
@@ -113,9 +107,16 @@ class Promote:
             await self._keep(subject, {**kept, "settled": True})
 
     async def _keep(self, subject: Subject, record: Json) -> None:
+        """Too large a record is given up rather than the release."""
         text = json.dumps(record, separators=(",", ":"))
         content: Json = {"type": "Opaque", "data": {RECORD: base64.b64encode(text.encode()).decode()}}
-        await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
+        try:
+            await put_copy(self._bench, subject, SECRETS, previous_name(subject), content)
+        except ClusterError as error:
+            if error.status not in {413, 422}:
+                raise
+            activity.logger.warning("previous_revision_not_kept", extra={"why": str(error)})
+            await self._forget(subject)
 
     async def _copies(self, subject: Subject, template: Json) -> dict[str, Json]:
         """Content of the primary's own configs, by id."""
