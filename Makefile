@@ -28,7 +28,7 @@ demo: $(STAMP) ## Start a whole small world on this machine and tell a canary's 
 test: $(STAMP) ## Run every test, the fast ones first
 	@$(BIN)/serinus playground build --for-tests
 	@$(BIN)/python -m pytest -m "not integration" --numprocesses auto --dist loadfile
-	@$(BIN)/python -m pytest -m integration --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m integration --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 chaos: $(STAMP) ## Try every fault, and many more orders of events (an hour or more); OLDER=REVISION adds upgrades
 	@$(BIN)/serinus playground build
