@@ -79,7 +79,7 @@ class Promote:
             enlarge(promoted, least=least, wanted=wanted)
             keep_serving(promoted)
             await self._bench.cluster.replace(self._bench.path(subject, subject.primary_name), promoted)
-        elif subject.canary.status.last_promoted_spec == template_hash(kind.template(target)):
+        elif subject.canary.status.last_promoted_spec == hash_in(kind.mark(current)):
             await self._settle(subject)
 
     def _promoted(self, subject: Subject, target: Json, primary: Json, expected: Json) -> Json:

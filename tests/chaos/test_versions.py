@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from playground.stage import ROOT
 from tests.chaos.observer import STEPS, releasing
 from tests.chaos.workers import Workers
 from tests.integration.scenario import NAME, Scene, a_canary, unchecked
 from tests.measuring import Measured
 
-ROOT = Path(__file__).parents[2]
 NAMESPACE = "versions"
 SECONDS = 120
 MOMENTS = {

@@ -129,13 +129,17 @@ async def measure(count: int, pace: Pace) -> Figures:
         return figures_of(bench.observer, sent, pace, took, costs_of(bench.stage).since(before))
 
 
+def tell(figures: dict[str, float], *, as_json: bool) -> None:
+    """A line for each, or JSON."""
+    typer.echo(json.dumps(figures) if as_json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+
+
 @app.command()
 def bare(
     count: Annotated[int, typer.Option(help="Applications, two Deployments each.")] = 100, *, as_json: AsJson = False
 ) -> None:
     """Roll out what releases roll out, without a canary or a controller of canaries: the least that they can cost."""
-    figures = asyncio.run(roll_bare(count))
-    typer.echo(json.dumps(figures) if as_json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+    tell(asyncio.run(roll_bare(count)), as_json=as_json)
 
 
 async def roll_bare(count: int) -> dict[str, float]:
@@ -161,8 +165,7 @@ def idle(
     as_json: AsJson = False,
 ) -> None:
     """Say what so many canaries cost while nothing changes."""
-    figures = asyncio.run(rest(count, seconds))
-    typer.echo(json.dumps(figures) if as_json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+    tell(asyncio.run(rest(count, seconds)), as_json=as_json)
 
 
 async def rest(count: int, seconds: int) -> dict[str, float]:
